@@ -1,0 +1,157 @@
+"""The HTML of items: an allow-list, references to media, and its plain text. Pure.
+
+Authors' HTML is cut down to text, simple emphasis, lists, tables, ``sub``/``sup`` and pictures. A picture is always
+``<img src="media:DIGEST">`` where DIGEST is the lower-case SHA-256 of its bytes: nothing is ever fetched from elsewhere,
+and SVG can only be shown as a picture, where scripts in it do not run.
+"""
+
+import html
+import re
+from html.parser import HTMLParser
+from typing import Final
+
+import nh3
+
+_TAGS: Final = frozenset(
+    {
+        "p",
+        "br",
+        "b",
+        "strong",
+        "i",
+        "em",
+        "u",
+        "s",
+        "sub",
+        "sup",
+        "ul",
+        "ol",
+        "li",
+        "table",
+        "caption",
+        "thead",
+        "tbody",
+        "tr",
+        "th",
+        "td",
+        "img",
+        "code",
+        "pre",
+        "blockquote",
+        "div",
+        "span",
+    }
+)
+_ATTRIBUTES: Final = {
+    "img": {"src", "alt", "width", "height"},
+    "td": {"colspan", "rowspan"},
+    "th": {"colspan", "rowspan"},
+    "ol": {"start"},
+}
+_BLOCKS: Final = frozenset(
+    {"p", "br", "li", "tr", "table", "caption", "div", "pre", "blockquote", "ul", "ol", "td", "th"}
+)
+_MEDIA_SRC: Final = re.compile(r"media:([0-9a-f]{64})")
+_NUMBER: Final = re.compile(r"[0-9]{1,4}")
+# Characters XML 1.0 and PostgreSQL cannot hold; lone surrogates cannot be encoded at all.
+_UNSTORABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff\ud800-\udfff]")
+
+
+def _keep_attribute(tag: str, name: str, value: str) -> str | None:
+    if name == "src":
+        return value if _MEDIA_SRC.fullmatch(value) else None
+    if name == "alt":
+        return value
+    return value if _NUMBER.fullmatch(value) else None
+
+
+_CLEANER: Final = nh3.Cleaner(
+    tags=set(_TAGS),
+    clean_content_tags={"script", "style", "svg", "math", "iframe", "object", "template"},
+    attributes=_ATTRIBUTES,
+    attribute_filter=_keep_attribute,
+    url_schemes={"media"},
+    link_rel=None,
+    strip_comments=True,
+)
+
+
+def storable(text: str) -> str:
+    """The text without control characters that no store can hold; ``\\r\\n`` becomes ``\\n``."""
+    return _UNSTORABLE.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def sanitise(source: str) -> str:
+    """Authors' HTML cut down to the allow-list. Idempotent; pictures that are not ``media:`` lose their source."""
+    return _CLEANER.clean(storable(source)).strip()
+
+
+def from_text(text: str) -> str:
+    """Plain text as HTML: everything escaped, line ends as ``<br>``. Already in the form `sanitise` gives."""
+    escaped = html.escape(storable(text).strip(), quote=False)
+    return escaped.replace("\u00a0", "&nbsp;").replace("\n", "<br>")
+
+
+class _Reader(HTMLParser):
+    """Collects text, with ``^{…}`` / ``_{…}`` for raised and lowered parts and ``[media:…]`` for pictures."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.parts: list[str] = []
+        self.media: list[str] = []
+        self.bare_pictures = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag in {"sup", "sub"}:
+            self.parts.append("^{" if tag == "sup" else "_{")
+        elif tag == "img":
+            self._picture(dict(attrs).get("src") or "")
+        elif tag in _BLOCKS:
+            self.parts.append("\n")
+
+    def _picture(self, src: str) -> None:
+        found = _MEDIA_SRC.fullmatch(src)
+        if found is None:
+            self.bare_pictures += 1
+            return
+        self.media.append(found[1])
+        self.parts.append(f"[media:{found[1]}]")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in {"sup", "sub"}:
+            self.parts.append("}")
+        elif tag in _BLOCKS and tag != "br":
+            self.parts.append("\n")
+
+    def handle_data(self, data: str) -> None:
+        self.parts.append(data)
+
+
+def _read(source: str) -> _Reader:
+    reader = _Reader()
+    reader.feed(source)
+    reader.close()
+    return reader
+
+
+def plain_text(source: str) -> str:
+    """The text of sanitised HTML. ``m<sup>2</sup>`` gives ``m^{2}``; a picture gives ``[media:DIGEST]``."""
+    if "<" not in source and "&" not in source:
+        return source.strip()
+    return re.sub(r"\s*\n\s*", "\n", "".join(_read(source).parts)).strip()
+
+
+def shown_text(source: str) -> str:
+    """`plain_text` without picture marks and without braces of raised parts: for lengths and previews."""
+    text = re.sub(r"\[media:[0-9a-f]{64}\]", "", plain_text(source))
+    return re.sub(r"[\^_]\{([^{}]*)\}", r"\1", text).strip()
+
+
+def media_of(source: str) -> frozenset[str]:
+    """Digests of the pictures in the HTML."""
+    return frozenset(_MEDIA_SRC.findall(source)) if "<img" in source else frozenset()
+
+
+def has_bare_picture(source: str) -> bool:
+    """Whether a picture has no usable ``media:`` source (it pointed elsewhere, or its file was never uploaded)."""
+    return "<img" in source and _read(source).bare_pictures > 0
