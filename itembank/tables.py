@@ -87,6 +87,7 @@ class ClaimState(StrEnum):
 APPEND_ONLY: Final[frozenset[str]] = frozenset(
     {
         "topic",
+        "family",
         "item_version",
         "item_key",
         "review",
@@ -111,6 +112,7 @@ SET_ONCE: Final[dict[str, frozenset[str]]] = {
         }
     ),
     "blueprint": frozenset({"retired_at"}),
+    "paper_set": frozenset({"sealed_at", "burned_at", "exam_session_id"}),
 }
 """Tables that refuse DELETE, and UPDATE of any column but these, each from NULL to a value and never again."""
 
@@ -119,9 +121,7 @@ class Syllabus(SQLModel, table=True):
     """One version of the 鉴定要素细目表 of an occupation at a level. A corrected table is a new version."""
 
     __tablename__ = "syllabus"
-    __table_args__ = (
-        UniqueConstraint("institution_id", "occupation_code", "level", "version"),
-    )
+    __table_args__ = (UniqueConstraint("institution_id", "occupation_code", "level", "version"),)
 
     id: int = Field(default=None, primary_key=True)
     institution_id: int
@@ -228,9 +228,7 @@ class Item(SQLModel, table=True):
     author_id: int
     current_version: int = 1
     approved_version: int | None = None
-    import_batch_id: int | None = Field(
-        default=None, foreign_key="import_batch.id", index=True
-    )
+    import_batch_id: int | None = Field(default=None, foreign_key="import_batch.id", index=True)
     import_row: int | None = None
     created_at: datetime = Field(sa_type=UTCDateTime)
 
@@ -417,9 +415,7 @@ class LedgerEntry(SQLModel, table=True):
             "ended_at IS NULL OR burned_at IS NULL OR reusable",
             name="ledger_entry_burned_for_ever",
         ),
-        CheckConstraint(
-            "(ended_at IS NULL) = (end_kind IS NULL)", name="ledger_entry_end_said"
-        ),
+        CheckConstraint("(ended_at IS NULL) = (end_kind IS NULL)", name="ledger_entry_end_said"),
     )
 
     id: int = Field(default=None, primary_key=True)
