@@ -1,0 +1,70 @@
+"""The one clock. Everything that needs the time gets a `Clock`; tests hand in a `FakeClock`.
+
+`SystemClock` is anchored once against a reference (the database's clock on PostgreSQL, the machine's on SQLite) and
+runs on the monotonic counter from there, so that a step of the wall clock during an exam moves nobody's closing time.
+"""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Where `now` comes from."""
+
+    def now(self) -> datetime:
+        """The current time, aware UTC."""
+        ...
+
+    def monotonic_ns(self) -> int:
+        """A counter that never goes back, in nanoseconds."""
+        ...
+
+
+def wall_clock() -> datetime:
+    """The machine's wall clock, aware UTC."""
+    return datetime.now(UTC)
+
+
+class SystemClock:
+    """Wall time at the anchor plus what the monotonic counter has run since."""
+
+    def __init__(self, anchor: Callable[[], datetime] = wall_clock) -> None:
+        self._anchor_ns = time.monotonic_ns()
+        self._anchor_at = anchor()
+
+    def now(self) -> datetime:
+        """Anchor plus monotonic time since."""
+        return self._anchor_at + timedelta(microseconds=(time.monotonic_ns() - self._anchor_ns) // 1000)
+
+    def monotonic_ns(self) -> int:
+        """`time.monotonic_ns()`."""
+        return time.monotonic_ns()
+
+    def drift_from_wall(self) -> timedelta:
+        """How far the wall clock has moved away from this clock: the sign of a step or a wrong clock."""
+        return wall_clock() - self.now()
+
+
+class FakeClock:
+    """A clock that stands still until told to move (tests, demo data)."""
+
+    def __init__(self, start: datetime) -> None:
+        self._now = start
+
+    def now(self) -> datetime:
+        """The set time."""
+        return self._now
+
+    def monotonic_ns(self) -> int:
+        """The set time as nanoseconds since 1970."""
+        return int(self._now.timestamp() * 1_000_000_000)
+
+    def advance(self, seconds: float) -> None:
+        """Move forward by `seconds`."""
+        self._now += timedelta(seconds=seconds)
+
+    def set(self, now: datetime) -> None:
+        """Jump to `now`, backwards too."""
+        self._now = now

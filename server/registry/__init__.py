@@ -1,0 +1,1 @@
+"""Institutions, centres, rooms, occupations, plans, exam sessions, entries: what an exam is held with."""

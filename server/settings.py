@@ -1,0 +1,123 @@
+"""The settings, read from `JIKAO_*` by the command line and handed down; nothing else reads the environment.
+
+A secret can come from a file: `JIKAO_DATABASE_URL_FILE=/run/secrets/url` sets `database_url`. Odd values and unknown
+`JIKAO_*` names are refused with a sentence that says what to do.
+"""
+
+import difflib
+import os
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+
+
+class SettingsError(Exception):
+    """The environment asks for something that cannot be; the message is the sentence to show."""
+
+
+class Settings(BaseSettings):
+    """Everything that differs between installations."""
+
+    model_config = SettingsConfigDict(env_prefix="JIKAO_", extra="ignore")
+
+    data_dir: Path = Field(Path("var"), description="Folder of the SQLite file, keys, backups and logs.")
+    database_url: str = Field(
+        "", description="`sqlite:///path` or `postgresql://user:password@host/name`. Empty: an SQLite file in the data folder."
+    )
+    keys_dir: Path | None = Field(None, description="Folder of the key files. Empty: `keys` in the data folder.")
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=1, le=65535, description="Port to listen on.")
+    workers: int = Field(1, ge=1, le=1, description="Serving processes. SQLite serves from one process only.")
+    allow_plain_http: bool = Field(
+        False, description="Accept plain HTTP on another address than loopback (behind a proxy that speaks TLS)."
+    )
+    behind_tls: bool = Field(False, description="Browsers reach this server by HTTPS: cookies get Secure and `__Host-`.")
+    language: Literal["zh_CN", "en"] = Field("zh_CN", description="Language of a visitor who has not chosen one.")
+    session_hours: int = Field(12, ge=1, le=72, description="Hours until a staff sign-in ends.")
+    upload_max_mb: int = Field(20, ge=1, le=200, description="Largest upload, in MB.")
+    writer_queue: int = Field(20_000, ge=256, le=200_000, description="Operations waiting for the writer before it answers 429.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least important log line kept.")
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_scheme(cls, value: str) -> str:
+        scheme = urlsplit(value).scheme
+        if value and scheme not in {"sqlite", "postgresql", "postgresql+psycopg"}:
+            raise ValueError(f"'{scheme}' is not a database Jikao knows; use sqlite:///… or postgresql://…")
+        return value
+
+    @model_validator(mode="after")
+    def _plain_http_only_at_home(self) -> "Settings":
+        if self.host not in LOOPBACK and not self.allow_plain_http and not self.behind_tls:
+            raise ValueError(
+                f"plain HTTP on {self.host} would show papers and passwords to the network; listen on 127.0.0.1 behind a TLS "
+                "proxy (JIKAO_BEHIND_TLS=true), or accept it by JIKAO_ALLOW_PLAIN_HTTP=true"
+            )
+        return self
+
+    @property
+    def url(self) -> str:
+        """The SQLAlchemy URL."""
+        if not self.database_url:
+            return f"sqlite:///{(self.data_dir / 'jikao.db').absolute()}"
+        if self.database_url.startswith("postgresql://"):
+            return self.database_url.replace("postgresql://", "postgresql+psycopg://", 1)
+        return self.database_url
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether the one-machine database is in use."""
+        return self.url.startswith("sqlite")
+
+    @property
+    def keys(self) -> Path:
+        """Folder of the key files."""
+        return self.keys_dir or self.data_dir / "keys"
+
+    @property
+    def secure_cookies(self) -> bool:
+        """Whether cookies may travel by HTTPS only."""
+        return self.behind_tls
+
+
+def load(**overrides: object) -> Settings:
+    """Read the environment; `overrides` (command-line options that were given) win. Raises `SettingsError`."""
+    _refuse_unknown_names()
+    from_files = {
+        name: Path(os.environ[variable]).read_text(encoding="utf-8").strip()
+        for name in Settings.model_fields
+        if (variable := f"JIKAO_{name.upper()}_FILE") in os.environ
+    }
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings(**{**from_files, **given})  # type: ignore[arg-type]
+    except ValidationError as error:
+        raise SettingsError(_sentence(error)) from None
+
+
+def _refuse_unknown_names() -> None:
+    known = {f"JIKAO_{name.upper()}" for name in Settings.model_fields}
+    known |= {f"{name}_FILE" for name in known}
+    for name in os.environ:
+        if name.startswith("JIKAO_") and name not in known and name not in OUTSIDE:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f" Did you mean {near[0]}?" if near else ""
+            raise SettingsError(f"{name} is not a setting of Jikao.{hint} docs/reference.md lists them all.")
+
+
+# Read by the tests and scripts, not by the product.
+OUTSIDE = {"JIKAO_CHROMIUM", "JIKAO_TEST_POSTGRESQL_URL"}
+
+
+def _sentence(error: ValidationError) -> str:
+    parts = []
+    for problem in error.errors():
+        name = "JIKAO_" + "_".join(str(part) for part in problem["loc"]).upper() if problem["loc"] else "The settings"
+        parts.append(f"{name}: {problem['msg'].removeprefix('Value error, ')}")
+    return "; ".join(parts)

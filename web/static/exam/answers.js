@@ -1,0 +1,54 @@
+/**
+ * What the candidate has answered and marked, as this page knows it. Says nothing about what is saved: see sender.js.
+ */
+
+export class Answers extends EventTarget {
+  #values = new Map();
+  #flags = new Set();
+
+  /** Sorted option ids; an empty list is "not answered". */
+  value(slot) {
+    return this.#values.get(slot) ?? [];
+  }
+
+  flagged(slot) {
+    return this.#flags.has(slot);
+  }
+
+  answered(slot) {
+    return this.value(slot).length > 0;
+  }
+
+  /** Set the answer; tells listeners and returns true when it differs. */
+  setValue(slot, value) {
+    const sorted = [...value].sort((a, b) => a - b);
+    if (sameValue(sorted, this.value(slot))) return false;
+    this.#values.set(slot, sorted);
+    this.dispatchEvent(new CustomEvent("change", { detail: { slot } }));
+    return true;
+  }
+
+  setFlag(slot, on) {
+    if (on === this.flagged(slot)) return false;
+    if (on) this.#flags.add(slot);
+    else this.#flags.delete(slot);
+    this.dispatchEvent(new CustomEvent("change", { detail: { slot } }));
+    return true;
+  }
+
+  /** `{ answered, unanswered, flagged }` over these questions. */
+  counts(questions) {
+    const answered = questions.filter(({ slot }) => this.answered(slot)).length;
+    const flagged = questions.filter(({ slot }) => this.flagged(slot)).length;
+    return { answered, unanswered: questions.length - answered, flagged };
+  }
+
+  /** Everything touched: `{ values: Map(slot -> ids), flags: Set(slot) }` (copies). */
+  snapshot() {
+    return { values: new Map(this.#values), flags: new Set(this.#flags) };
+  }
+}
+
+export function sameValue(a, b) {
+  return a.length === b.length && a.every((id, index) => id === b[index]);
+}

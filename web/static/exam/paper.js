@@ -1,0 +1,84 @@
+/**
+ * The paper as this candidate sees it: questions in the server's order, options in the server's order, pictures as blobs.
+ *
+ * `slot` is the canonical number of a question and `id` that of an option; they travel in operations. `position` is where
+ * something stands on this candidate's screen (from 0). Nothing is shuffled here: the arrays come from the server.
+ */
+
+export class Paper {
+  /**
+   * @param {object} source the public package: `{ title, sections, items, media, digest }`
+   * @param {{ items: number[], options: Record<string, number[]> }} order slots as seen; option ids as seen, by slot
+   */
+  constructor(source, order) {
+    this.title = source.title;
+    this.digest = source.digest;
+    this.sections = source.sections ?? [];
+    this.#media = source.media ?? {};
+    const bySlot = new Map(source.items.map((item) => [item.slot, item]));
+    this.questions = order.items.map((slot, position) => {
+      const item = bySlot.get(slot);
+      return { ...item, position, number: position + 1, options: arranged(item.options, order.options?.[slot]) };
+    });
+    this.#positions = new Map(this.questions.map((question) => [question.slot, question.position]));
+  }
+
+  #media;
+  #positions;
+  #urls = new Map();
+
+  get size() {
+    return this.questions.length;
+  }
+
+  positionOf(slot) {
+    return this.#positions.get(slot);
+  }
+
+  /** Neighbouring questions of one section, in the order seen: `[{ section, kind, questions }]`. */
+  groups() {
+    const groups = [];
+    for (const question of this.questions) {
+      const last = groups[groups.length - 1];
+      if (last && last.key === groupKey(question)) last.questions.push(question);
+      else groups.push({ key: groupKey(question), kind: question.kind, section: this.#sectionOf(question), questions: [question] });
+    }
+    return groups;
+  }
+
+  /** Object URL of a picture, made on first use; null when the paper has no such picture. */
+  mediaUrl = (digest) => {
+    if (!Object.hasOwn(this.#media, digest)) return null;
+    if (!this.#urls.has(digest)) this.#urls.set(digest, objectUrl(this.#media[digest]));
+    return this.#urls.get(digest);
+  };
+
+  /** Let go of the pictures. */
+  release() {
+    for (const url of this.#urls.values()) URL.revokeObjectURL(url);
+    this.#urls.clear();
+  }
+
+  #sectionOf(question) {
+    if (Number.isInteger(question.section)) return this.sections[question.section] ?? null;
+    return this.sections.find((section) => section.kind === question.kind) ?? null;
+  }
+}
+
+function groupKey(question) {
+  return Number.isInteger(question.section) ? `section ${question.section}` : question.kind;
+}
+
+function arranged(options, ids) {
+  if (!ids) return options;
+  const byId = new Map(options.map((option) => [option.id, option]));
+  return ids.map((id) => byId.get(id));
+}
+
+const PICTURE_TYPES = new Set(["image/png", "image/jpeg", "image/gif", "image/webp", "image/svg+xml"]);
+
+function objectUrl({ type, data_base64: data }) {
+  if (!PICTURE_TYPES.has(type)) return null;
+  const bytes = Uint8Array.from(atob(data), (character) => character.charCodeAt(0));
+  return URL.createObjectURL(new Blob([bytes], { type }));
+}
