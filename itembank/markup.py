@@ -12,45 +12,23 @@ from typing import Final
 
 import nh3
 
-_TAGS: Final = frozenset(
-    {
-        "p",
-        "br",
-        "b",
-        "strong",
-        "i",
-        "em",
-        "u",
-        "s",
-        "sub",
-        "sup",
-        "ul",
-        "ol",
-        "li",
-        "table",
-        "caption",
-        "thead",
-        "tbody",
-        "tr",
-        "th",
-        "td",
-        "img",
-        "code",
-        "pre",
-        "blockquote",
-        "div",
-        "span",
-    }
-)
+# fmt: off
+_TAGS: Final = frozenset({
+    "p", "br", "b", "strong", "i", "em", "u", "s", "sub", "sup", "ul", "ol", "li", "table", "caption",
+    "thead", "tbody", "tr", "th", "td", "img", "code", "pre", "blockquote", "div", "span",
+})
+# fmt: on
 _ATTRIBUTES: Final = {
     "img": {"src", "alt", "width", "height"},
     "td": {"colspan", "rowspan"},
     "th": {"colspan", "rowspan"},
     "ol": {"start"},
 }
-_BLOCKS: Final = frozenset(
-    {"p", "br", "li", "tr", "table", "caption", "div", "pre", "blockquote", "ul", "ol", "td", "th"}
-)
+# fmt: off
+_BLOCKS: Final = frozenset({
+    "p", "br", "li", "tr", "table", "caption", "div", "pre", "blockquote", "ul", "ol", "td", "th",
+})
+# fmt: on
 _MEDIA_SRC: Final = re.compile(r"media:([0-9a-f]{64})")
 _NUMBER: Final = re.compile(r"[0-9]{1,4}")
 # Characters XML 1.0 and PostgreSQL cannot hold; lone surrogates cannot be encoded at all.
