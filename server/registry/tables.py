@@ -128,6 +128,8 @@ class ExamSession(SQLModel, table=True):
     profile: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
     blueprint_id: int | None = None
     paper_set_id: int | None = None
+    admission_pattern: str = "{date}{session}{seq}"
+    """How admission numbers are made, see `admission.py`."""
     state: str = "draft"
     opened_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
     opened_by: str | None = None
@@ -182,3 +184,17 @@ class Entry(SQLModel, table=True):
     identity_checked_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
     identity_checked_by: str | None = None
     signed_in_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+
+
+class RosterDraft(SQLModel, table=True):
+    """A roster that was read without a mistake and waits for the officer's word. `sealed`: its rows, under 'id_number'."""
+
+    __tablename__ = "roster_draft"
+
+    id: int | None = Field(default=None, primary_key=True)
+    exam_session_id: int = Field(foreign_key="exam_session.id", index=True)
+    file_name: str
+    sealed: bytes = Field(sa_type=LargeBinary)
+    count: int
+    created_at: datetime = Field(sa_type=UTCDateTime)
+    created_by: int | None = None
