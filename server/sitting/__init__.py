@@ -1,0 +1,16 @@
+"""The exam core. A sitting is the fold of its journal; every change is a command to the writer.
+
+Follow one answer: `api` parses bytes into a command and stamps the time -> `writer` takes all that is queued, locks
+those sittings' rows in id order and asks `rules.decide` for each -> events and rows in one commit (`store`) -> the
+waiting requests are answered. The closer, the clock and the staff come in at the same door.
+
+    pure        commands  events  times  state  rules (decide) = decisions + operations + acts  draw
+    SQL shape   tables
+    doing       store (SQL of both databases), writer, versions (what changed, wakes pulses), closer, opening (the bell),
+                exams (facts of exam sessions), shelf (papers after the bell), entering (sign-in), tokens (the cookie),
+                reading (for board, marking, story), admission (operations kept apart)
+    HTTP        api (JSON, the hot path), routes (pages)
+
+What other slices may use: `Writer`, the commands, `reading.responses / board_rows / sitting_story`, `opening`,
+`admission`. Invariants I1-I10 are named in the tests. Nothing here ever holds an answer key.
+"""

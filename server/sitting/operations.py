@@ -1,0 +1,133 @@
+"""Rules for the operations of candidates: numbering, repetition, fork, gap, fencing, late (I3, I4, I6). Pure.
+
+A paused sitting still takes operations: they were made before the pause was heard of, and the page locks itself. A
+sitting past closing + grace takes none; they are kept apart, never thrown away.
+"""
+
+from typing import Any
+
+from msgspec import UNSET
+
+from server.sitting import events as ev
+from server.sitting import times
+from server.sitting.commands import Op, Operations, Quarantined, Seen
+from server.sitting.decisions import Decision, Draft
+from server.sitting.state import ENDED, OPEN
+
+MAX_OPS = 20
+MAX_REPORT = 500
+MAX_OPTION = 32
+MAX_DT_MS = 86_400_000
+
+
+def shape_problem(ops: list[Op]) -> bool:
+    """Whether a request's operations are malformed in themselves: numbering, exactly one content each, bounds."""
+    if not 1 <= len(ops) <= MAX_OPS or ops[0].op < 1:
+        return True
+    expected = ops[0].op
+    for op in ops:
+        if op.op != expected or not 0 <= op.dt_ms <= MAX_DT_MS or _content_problem(op):
+            return True
+        expected += 1
+    return any(op.submit is not UNSET for op in ops[:-1])
+
+
+def _content_problem(op: Op) -> bool:
+    given = (op.value is not UNSET) + (op.flag is not UNSET) + (op.report is not UNSET) + (op.submit is not UNSET)
+    if given != 1:
+        return True
+    if op.submit is not UNSET:
+        return op.submit is not True or op.item != 0
+    if op.item < 1:
+        return True
+    if op.value is not UNSET:
+        value = op.value
+        return any(not 1 <= option <= MAX_OPTION for option in value) or value != sorted(set(value))
+    if op.report is not UNSET:
+        return not 1 <= len(op.report.strip()) <= MAX_REPORT or "\x00" in op.report
+    return False
+
+
+def content(op: Op) -> dict[str, Any]:
+    """What makes an operation the same operation: everything but its number and its age."""
+    if op.value is not UNSET:
+        return {"item": op.item, "value": op.value}
+    if op.flag is not UNSET:
+        return {"item": op.item, "flag": op.flag}
+    if op.report is not UNSET:
+        return {"item": op.item, "report": op.report}
+    return {"submit": True}
+
+
+def content_of(event: ev.Event) -> dict[str, Any]:
+    """The same of a journaled operation."""
+    if event.kind == "submitted":
+        return {"submit": True}
+    name = _CONTENT_FIELD[event.kind]
+    return {"item": event.data["item"], name: event.data[name]}
+
+
+_CONTENT_FIELD = {"answered": "value", "flagged": "flag", "reported": "report"}
+_KIND_OF = {"value": "answered", "flag": "flagged", "report": "reported", "submit": "submitted"}
+
+
+def operations(draft: Draft, command: Operations, seen: Seen) -> Decision:
+    """Take operations in order up to the first that cannot be taken; those before it stand."""
+    sitting = draft.sitting
+    if sitting.epoch == 0:
+        return draft.answer("not_open")
+    if command.epoch > sitting.epoch:
+        return draft.answer("fork")  # numbers this server never gave out: reopen and send what differs
+    if command.epoch < sitting.epoch:
+        _keep_apart(draft, command.epoch, [op for op in command.ops if not _stored(command.epoch, op, seen)], "fenced")
+        return draft.answer("fenced")
+    for position, op in enumerate(command.ops):
+        code = _one(draft, command.epoch, op, seen)
+        if code == "ok":
+            continue
+        if code in ("late", "closed", "fork"):
+            left = [rest for rest in command.ops[position:] if not _stored(command.epoch, rest, seen)]
+            _keep_apart(draft, command.epoch, left, code)
+        wait = (sitting.hand_in_at or 0) - draft.at if code == "too_early" else None
+        return draft.answer(code, op=op.op, wait_ms=wait)
+    return draft.answer()
+
+
+def _stored(epoch: int, op: Op, seen: Seen) -> bool:
+    return seen.get((epoch, op.op)) == content(op)
+
+
+def _one(draft: Draft, epoch: int, op: Op, seen: Seen) -> str:
+    """Take one operation of the live epoch; "ok" or why not."""
+    sitting = draft.sitting
+    if op.op <= sitting.ack:
+        return "ok" if _stored(epoch, op, seen) else "fork"
+    if sitting.state == ENDED or op.op != sitting.ack + 1:
+        return "closed" if sitting.state == ENDED else "gap"
+    closing = sitting.closes_at or 0
+    over_ms = draft.at - closing if sitting.state == OPEN else 0
+    if over_ms > 0 and times.is_late(draft.at, closing, sitting.grace_ms):
+        return "late"
+    if op.submit is UNSET:
+        if op.item > sitting.total:
+            return "malformed"
+    elif draft.at < (sitting.hand_in_at or 0):
+        return "too_early"
+    _store(draft, op, over_ms)
+    return "ok"
+
+
+def _store(draft: Draft, op: Op, over_ms: int) -> None:
+    data = content(op)
+    kind = _KIND_OF[next(reversed(data))]
+    if kind == "submitted":
+        data = {}
+    if op.dt_ms:
+        data["dt_ms"] = op.dt_ms
+    if over_ms > 0:
+        data["over_ms"] = over_ms  # the grace was used
+    draft.emit(kind, data, op=op.op)
+
+
+def _keep_apart(draft: Draft, epoch: int, ops: list[Op], reason: str) -> None:
+    draft.quarantine += [Quarantined(epoch, op.op, reason, draft.at, content(op)) for op in ops]

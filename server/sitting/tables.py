@@ -1,0 +1,128 @@
+"""The shape of the exam core in SQL: one small row per sitting, one row per event.
+
+Every primary and unique key starts with `exam_session_id`: PostgreSQL can be partitioned, Citus distributed by it. For the
+same reason, and because each would cost a look-up per saved answer, these tables carry no foreign keys; only the writer
+writes them, and it writes a journal row and its sitting in one transaction.
+
+`sitting` is the fold of its journal (`server.sitting.state.Sitting`); answers and orders live in the journal alone.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, Column, Index, LargeBinary
+from sqlmodel import Field, SQLModel
+
+from server.db import UTCDateTime
+
+APPEND_ONLY: dict[str, tuple[str, ...]] = {
+    "journal_event": (),
+    "quarantined_operation": ("admitted_n",),
+    "liveness": ("last_at", "stopped_at"),
+    "enter_failure": (),
+}
+"""Table -> the columns that may change after insert; triggers refuse every other update and every delete."""
+
+
+class SittingRow(SQLModel, table=True):
+    """One candidate's run of one exam session. `answered`, `flagged`: little-endian bit sets, bit slot-1."""
+
+    __tablename__ = "sitting"
+    __table_args__ = (
+        Index("ix_sitting_changed", "exam_session_id", "changed_at"),
+        {"postgresql_with": {"fillfactor": 70}},  # room for HOT updates: a save changes no indexed column
+    )
+
+    exam_session_id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    entry_no: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    institution_id: int
+    room_id: int | None = None
+    form_id: int | None = None
+    state: str
+    end_kind: str | None = None
+    epoch: int = 0
+    ack: int = 0
+    n: int = 0
+    head: bytes = Field(sa_type=LargeBinary)
+    version: int = 0
+    total: int = 0
+    extra_ms: int = 0
+    credit_ms: int = 0
+    solo_ms: int = 0
+    grace_ms: int = 0
+    opened_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    hand_in_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    closes_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    stopped_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    ended_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    last_at: datetime = Field(sa_type=UTCDateTime)
+    changed_at: datetime = Field(sa_type=UTCDateTime)
+    identity_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    device: str | None = None
+    barred: str | None = None
+    page: str | None = None
+    admit_late: bool = False
+    message_n: int | None = None
+    reports: int = 0
+    answered: bytes = Field(default=b"", sa_type=LargeBinary)
+    flagged: bytes = Field(default=b"", sa_type=LargeBinary)
+    receipt: str | None = None
+
+
+class JournalEvent(SQLModel, table=True):
+    """One event. `body` is its canonical form, `head` the chain; the other columns repeat the body for queries.
+
+    WITHOUT ROWID on SQLite: one tree instead of two per save.
+    """
+
+    __tablename__ = "journal_event"
+    __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012 - SQLAlchemy's own form
+
+    exam_session_id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    entry_no: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    n: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    kind: str
+    epoch: int
+    op: int | None = None
+    at: datetime = Field(sa_type=UTCDateTime)
+    actor: str | None = None
+    body: bytes = Field(sa_type=LargeBinary)
+    head: bytes = Field(sa_type=LargeBinary)
+
+
+class QuarantinedOperation(SQLModel, table=True):
+    """An operation that came late, fenced, forked or after the end. `admitted_n`: the event that counted it after all."""
+
+    __tablename__ = "quarantined_operation"
+
+    exam_session_id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    entry_no: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    epoch: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    op: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    digest: str = Field(primary_key=True)
+    reason: str
+    at: datetime = Field(sa_type=UTCDateTime)
+    content: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    admitted_n: int | None = None
+
+
+class Liveness(SQLModel, table=True):
+    """One run of one serving process: it was alive from `started_at` to `last_at`. A gap between runs is an outage."""
+
+    __tablename__ = "liveness"
+
+    run: str = Field(primary_key=True)
+    started_at: datetime = Field(sa_type=UTCDateTime)
+    last_at: datetime = Field(sa_type=UTCDateTime, index=True)
+    stopped_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+
+
+class EnterFailure(SQLModel, table=True):
+    """A refused candidate sign-in, for the throttle. `subject` is a digest: of an admission number, a seat, an address."""
+
+    __tablename__ = "enter_failure"
+    __table_args__ = (Index("ix_enter_failure", "subject", "at"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    subject: str
+    at: datetime = Field(sa_type=UTCDateTime)
