@@ -75,7 +75,12 @@ def make_engine(url: str, *, read_only: bool = False, pool_size: int = 8) -> Eng
         return _sqlite_engine(url, read_only=read_only, pool_size=pool_size)
     options = "-c timezone=UTC" + (" -c default_transaction_read_only=on" if read_only else "")
     return create_engine(
-        url, pool_size=pool_size, max_overflow=8, pool_pre_ping=True, hide_parameters=True, connect_args={"options": options}
+        url,
+        pool_size=pool_size,
+        max_overflow=8,
+        pool_pre_ping=True,
+        hide_parameters=True,
+        connect_args={"options": options},
     )
 
 

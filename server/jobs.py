@@ -31,7 +31,8 @@ from server.settings import Settings, load
 log = structlog.get_logger()
 
 KINDS: dict[str, str] = {}
-"""Kind -> "package.module:function" of `function(context, args) -> result dict`. Dotted strings, so that this module imports no slice."""
+"""Kind -> "package.module:function" of `function(context: JobContext, args: dict) -> dict` (the result, as JSON).
+Dotted strings, so that this module imports no slice."""
 
 IDLE_SECONDS = 30.0
 
@@ -96,12 +97,16 @@ class Jobs:
         """Queue work in the caller's transaction; call `wake` after it has committed. Returns the job's id."""
         if kind not in KINDS:
             raise KeyError(f"no work is named '{kind}'")
-        row = {"kind": kind, "args": args, "upload": upload, "institution_id": actor.institution_id, "state": "queued"}
+        row: dict[str, Any] = {
+            "kind": kind,
+            "args": args,
+            "upload": upload,
+            "institution_id": actor.institution_id,
+            "state": "queued",
+        }
         row |= {"actor": {"kind": actor.kind, "id": actor.id, "name": actor.name, "institution_id": actor.institution_id}}
         row |= {"created_at": self._clock.now(), "done": 0, "total": 0, "step": "", "problem": "", "cancel": False}
-        key = db.execute(insert(Job).values(**row)).inserted_primary_key
-        assert key is not None
-        return int(key[0])
+        return int(db.execute(insert(Job).values(**row).returning(col(Job.id))).scalar_one())
 
     def wake(self) -> None:
         """Start the child unless it is at work; a child that finds nothing more to do ends by itself."""
@@ -114,8 +119,10 @@ class Jobs:
                     return
                 except BrokenPipeError:
                     pass  # it ended just now: start another below
-            self._child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                [sys.executable, "-c", "from server.jobs import main; main()"], stdin=subprocess.PIPE, env=_child_environment(self._settings)
+            self._child = subprocess.Popen(
+                [sys.executable, "-c", "from server.jobs import main; main()"],
+                stdin=subprocess.PIPE,
+                env=_child_environment(self._settings),
             )
 
     def fail_orphans(self) -> None:
@@ -195,4 +202,3 @@ def _listen(woken: threading.Event) -> None:
     for _line in sys.stdin.buffer:
         woken.set()
     os._exit(0)  # the parent closed the pipe
-

@@ -1,7 +1,7 @@
 """Pages: the Jinja environment, languages, flash notes, and redirects that htmx understands.
 
-English sentences are the msgids; `web/locale/zh_CN/*.po` (one file a slice, read at start, no compile step) holds the Chinese, which is
-the default. `_` only marks a Python string for the catalogue; `translate` says it in the reader's language.
+English sentences are the msgids; `web/locale/zh_CN/*.po` (one file a slice, read at start, no compile step) holds the
+Chinese, which is the default. `_` only marks a Python string for the catalogue; `translate` says it in the reader's language.
 """
 
 import base64

@@ -28,7 +28,8 @@ class Settings(BaseSettings):
 
     data_dir: Path = Field(Path("var"), description="Folder of the SQLite file, keys, backups and logs.")
     database_url: str = Field(
-        "", description="`sqlite:///path` or `postgresql://user:password@host/name`. Empty: an SQLite file in the data folder."
+        "",
+        description="`sqlite:///path` or `postgresql://user:password@host/name`. Empty: an SQLite file in the data folder.",
     )
     keys_dir: Path | None = Field(None, description="Folder of the key files. Empty: `keys` in the data folder.")
     host: str = Field("127.0.0.1", description="Address to listen on.")

@@ -25,9 +25,7 @@ class Actor:
 SYSTEM = Actor("system", None, "jikao")
 
 
-def append(
-    db: Session, actor: Actor, verb: str, subject: str, *, now: datetime, detail: dict[str, Any] | None = None
-) -> None:
+def append(db: Session, actor: Actor, verb: str, subject: str, *, now: datetime, detail: dict[str, Any] | None = None) -> None:
     """Add one row in the caller's transaction. `verb` like "form.sealed", `subject` like "form:12"."""
     db.execute(
         insert(AuditRow).values(
@@ -45,7 +43,5 @@ def append(
 
 def about(db: Session, subject: str, limit: int = 200) -> list[AuditRow]:
     """The story of one subject, oldest first."""
-    rows = db.exec(
-        select(AuditRow).where(col(AuditRow.subject) == subject).order_by(col(AuditRow.id).desc()).limit(limit)
-    ).all()
+    rows = db.exec(select(AuditRow).where(col(AuditRow.subject) == subject).order_by(col(AuditRow.id).desc()).limit(limit)).all()
     return list(reversed(rows))

@@ -92,5 +92,3 @@ def _inside(url: str) -> str:
     parts = urlsplit(url)
     ours = not parts.scheme and not parts.netloc and url.startswith("/") and not url.startswith(("//", "/\\"))
     return url if ours else ""
-
-

@@ -195,5 +195,7 @@ def refuse_if_throttled(db: Session, kind: str, account: str, address: str, now:
     wait = failures(db, kind, account, address, now)
     if wait:
         raise TooMany(
-            "Too many attempts. Please wait %(minutes)s minutes and try again.", retry_after=wait, minutes=(wait + 59) // 60
+            "Too many attempts. Please wait %(minutes)s minutes and try again.",
+            retry_after=wait,
+            minutes=(wait + 59) // 60,
         )

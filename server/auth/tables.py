@@ -54,7 +54,10 @@ class SignInAttempt(SQLModel, table=True):
     """One failed attempt, by account and by address, for the throttle (`kind` staff or candidate)."""
 
     __tablename__ = "sign_in_attempt"
-    __table_args__ = (Index("ix_attempt_account", "kind", "account", "at"), Index("ix_attempt_address", "kind", "address", "at"))
+    __table_args__ = (
+        Index("ix_attempt_account", "kind", "account", "at"),
+        Index("ix_attempt_address", "kind", "address", "at"),
+    )
 
     id: int | None = Field(default=None, primary_key=True)
     kind: str

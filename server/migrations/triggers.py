@@ -1,0 +1,68 @@
+"""Triggers that make a table append-only, on SQLite and PostgreSQL.
+
+Used by revisions with a literal table name and column list; `missing` lets a test and the start-up check that no
+migration has dropped them (Alembic's batch mode on SQLite rebuilds tables and drops triggers).
+"""
+
+from sqlalchemy import JSON, Connection, inspect, text
+
+
+def create(connection: Connection, table: str, may_change: tuple[str, ...]) -> None:
+    """Refuse deletes, and updates of any column but `may_change` (and those only once, from NULL)."""
+    is_sqlite = connection.dialect.name == "sqlite"
+    sides = []
+    for column in inspect(connection).get_columns(table):
+        name = column["name"]
+        cast = "::text" if isinstance(column["type"], JSON) and not is_sqlite else ""
+        differs = f'NEW."{name}"{cast} {"IS NOT" if is_sqlite else "IS DISTINCT FROM"} OLD."{name}"{cast}'
+        sides.append(f'(OLD."{name}" IS NOT NULL AND {differs})' if name in may_change else differs)
+    (_sqlite if is_sqlite else _postgresql)(connection, table, " OR ".join(sides))
+
+
+def missing(connection: Connection, tables: dict[str, tuple[str, ...]]) -> list[str]:
+    """Which of `tables` lack their triggers."""
+    if connection.dialect.name == "sqlite":
+        found = connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).scalars()
+    else:
+        found = connection.execute(text("SELECT tgname FROM pg_trigger WHERE NOT tgisinternal")).scalars()
+    names = set(found)
+    return [table for table in tables if not {f"{table}_no_update", f"{table}_no_delete"} <= names]
+
+
+def _sqlite(connection: Connection, table: str, condition: str) -> None:
+    connection.execute(
+        text(
+            f'CREATE TRIGGER "{table}_no_update" BEFORE UPDATE ON "{table}" WHEN {condition} '
+            f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+        )
+    )
+    connection.execute(
+        text(
+            f'CREATE TRIGGER "{table}_no_delete" BEFORE DELETE ON "{table}" '
+            f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+        )
+    )
+
+
+def _postgresql(connection: Connection, table: str, condition: str) -> None:
+    connection.execute(
+        text(
+            "CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$"
+        )
+    )
+    connection.execute(
+        text(
+            f'CREATE TRIGGER "{table}_no_update" BEFORE UPDATE ON "{table}" FOR EACH ROW WHEN ({condition}) '
+            "EXECUTE FUNCTION refuse_change()"
+        )
+    )
+    connection.execute(
+        text(f'CREATE TRIGGER "{table}_no_delete" BEFORE DELETE ON "{table}" FOR EACH ROW EXECUTE FUNCTION refuse_change()')
+    )
+    connection.execute(
+        text(
+            f'CREATE TRIGGER "{table}_no_truncate" BEFORE TRUNCATE ON "{table}" FOR EACH STATEMENT '
+            "EXECUTE FUNCTION refuse_change()"
+        )
+    )
