@@ -1,9 +1,9 @@
-"""The blueprint (组卷方案, 双向细目): what one form must contain. Pure; whole numbers only, so that its digest is exact.
+"""The blueprint (组卷方案, 双向细目): what one form must contain. Pure; whole numbers only: its digest is exact.
 
 Every demand is a `Row`: so many items of a kind, under a topic, of an importance. `rows` turns a blueprint into them;
-assembly, the explanation of a shortage and the runway all read the same rows. (The audit does not: it counts by itself.)
+assembly, the explanation of a shortage and the runway all read the same rows. The audit does not: it counts by itself.
 
-Weights of the official table become counts by largest remainder (Hare-Niemeyer): see `counts_from_weights`.
+Weights of the official table become counts by largest remainder: see `counts_from_weights`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,8 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from itembank.errors import FieldProblem, msg
 from itembank.items import KINDS
+from itembank.syllabus import IMPORTANCES, largest_remainder
 
-IMPORTANCES: Final = ("X", "Y", "Z")
 MAX_FORMS: Final = 10
 
 Count = Annotated[int, Field(ge=0, le=1000)]
@@ -74,6 +74,7 @@ class BlueprintBody(_Frozen):
 
     @property
     def item_count(self) -> int:
+        """Items in one form."""
         return sum(section.count for section in self.sections)
 
 
@@ -100,6 +101,7 @@ class Row:
     importance: str | None = None
 
     def matches(self, kind: str, topic: str, importance: str) -> bool:
+        """Whether a question of this kind on this leaf counts here."""
         return (
             (self.kind is None or self.kind == kind)
             and (self.topic is None or is_under(topic, self.topic))
@@ -131,24 +133,16 @@ def kind_counts(body: BlueprintBody) -> dict[str, int]:
 
 
 def counts_from_weights(weights: Mapping[str, int], total: int) -> dict[str, int]:
-    """Share `total` items among topics in proportion to their weights, by largest remainder.
+    """Share `total` items among topics in proportion to their weights (whole numbers in any one unit).
 
-    Weights are whole numbers in any one unit. Equal remainders go to the heavier topic, then to the earlier code.
-    Source: Hare-Niemeyer method. Raises ValueError when no weight is positive.
+    Largest remainder, ties to the earlier code. Raises ValueError when no weight is positive.
     """
-    whole = sum(weights.values())
-    if whole <= 0 or min(weights.values()) < 0:
-        raise ValueError("weights must not be negative and must not all be zero")
-    counts = {code: weight * total // whole for code, weight in weights.items()}
-    left = total - sum(counts.values())
-    by_remainder = sorted(weights, key=lambda code: (-(weights[code] * total % whole), -weights[code], code))
-    for code in by_remainder[:left]:
-        counts[code] += 1
-    return counts
+    codes = sorted(weights)
+    return dict(zip(codes, largest_remainder([weights[code] for code in codes], total), strict=True))
 
 
 def topics_from_weights(topics: Iterable[TopicFacts], depth: int, total: int) -> tuple[TopicDemand, ...]:
-    """Exact demands for every topic at `depth` from the official weights; topics that come out at zero are kept as zero."""
+    """Exact demands for every topic at `depth` from the official weights; a topic that comes out at zero wants zero."""
     weights = {t.code: t.weight or 0 for t in topics if t.depth == depth and not t.is_leaf}
     counts = counts_from_weights(weights, total)
     return tuple(TopicDemand(code=code, low=n, high=n) for code, n in sorted(counts.items()))
@@ -183,9 +177,7 @@ def check(body: BlueprintBody, topics: Sequence[TopicFacts]) -> list[FieldProble
 def _check_sections(body: BlueprintBody) -> list[FieldProblem]:
     found: list[FieldProblem] = []
     if not body.sections:
-        found.append(
-            FieldProblem("sections", msg("There are no sections."), msg("Add at least one kind of item with a count."))
-        )
+        found.append(FieldProblem("sections", msg("There are no sections."), msg("Add at least one kind of item with a count.")))
     for n, section in enumerate(body.sections):
         if section.kind not in KINDS:
             found.append(

@@ -1,7 +1,7 @@
 """Canonical JSON, digests, and envelopes. Pure: no SQL, no files.
 
-A *digest* names content: SHA-256 (hex) over canonical JSON, RFC 8785 (JSON Canonicalization Scheme). An *envelope* hides
-it: AES-256-GCM under a key drawn for this one content, that key wrapped by the institution's `Keyring` for one
+A *digest* names content: SHA-256 (hex) over canonical JSON, RFC 8785 (JSON Canonicalization Scheme). An *envelope*
+hides it: AES-256-GCM under a key drawn for this one content, that key wrapped by the institution's `Keyring` for one
 purpose. Who can open 'paper' can still not open 'answer_key'.
 """
 
@@ -27,9 +27,13 @@ _SAFE_INTEGER: Final = 2**53 - 1
 class Keyring(Protocol):
     """Holds the master keys, one per purpose. The server's keeps them in files; tests keep them in memory."""
 
-    def seal(self, purpose: str, plaintext: bytes, aad: bytes) -> bytes: ...
+    def seal(self, purpose: str, plaintext: bytes, aad: bytes) -> bytes:
+        """Encrypt under the master key of `purpose`, bound to `aad`."""
+        ...
 
-    def open(self, purpose: str, blob: bytes, aad: bytes) -> bytes: ...
+    def open(self, purpose: str, blob: bytes, aad: bytes) -> bytes:
+        """The plaintext; `cryptography.exceptions.InvalidTag` when blob, key or `aad` is another."""
+        ...
 
 
 class Tampered(ItemBankError):
@@ -74,7 +78,10 @@ def digest(value: object) -> str:
 
 
 def seal_envelope(keyring: Keyring, purpose: str, plaintext: bytes, aad: bytes) -> bytes:
-    """Encrypt under a fresh key and wrap that key. Layout: magic, length of the wrapped key, wrapped key, nonce, ciphertext."""
+    """Encrypt under a fresh key and wrap that key.
+
+    Layout: magic, length of the wrapped key, wrapped key, nonce, ciphertext.
+    """
     key = AESGCM.generate_key(bit_length=256)
     wrapped = keyring.seal(purpose, key, aad)
     nonce = os.urandom(_NONCE_BYTES)
@@ -83,14 +90,14 @@ def seal_envelope(keyring: Keyring, purpose: str, plaintext: bytes, aad: bytes) 
 
 
 def open_envelope(keyring: Keyring, purpose: str, blob: bytes, aad: bytes) -> bytes:
-    """The plaintext; `Tampered` if blob or `aad` are not what was sealed. Errors of the keyring pass through."""
+    """The plaintext; `Tampered` if blob, `aad` or the master key are not those it was sealed with."""
     start = len(_MAGIC) + _LENGTH_BYTES
     if not blob.startswith(_MAGIC) or len(blob) < start:
         raise Tampered(msg("This is not a sealed paper."))
     end = start + int.from_bytes(blob[len(_MAGIC) : start])
-    key = keyring.open(purpose, blob[start:end], aad)
     nonce, sealed = blob[end : end + _NONCE_BYTES], blob[end + _NONCE_BYTES :]
     try:
+        key = keyring.open(purpose, blob[start:end], aad)
         return AESGCM(key).decrypt(nonce, sealed, _MAGIC + aad)
     except (InvalidTag, ValueError) as error:
         raise Tampered(msg("The sealed paper does not open: it was changed or belongs elsewhere.")) from error

@@ -2,8 +2,8 @@
 
 Three things to know before reading:
 
-- **Keys apart.** `ItemVersion` holds what a candidate may see; the answer is an `ItemKey` row, sealed under another purpose
-  of the keyring. Nothing that renders to a candidate reads `item_key`.
+- **Keys apart.** `ItemVersion` holds what a candidate may see; the answer is an `ItemKey` row, sealed under another
+  purpose of the keyring. Nothing that renders to a candidate reads `item_key`.
 - **Append.** `APPEND_ONLY` and `SET_ONCE` below name the tables whose rows never change, or change once; the migration
   makes triggers from them for both databases.
 - **The ledger is an index.** `ledger_entry_live` is the no-reuse rule; everything else about reuse only explains it.
@@ -31,6 +31,8 @@ class Provenance(StrEnum):
 
 
 class ReusePolicy(StrEnum):
+    """How often a family may come back: never, `cap` times, or after `cooling_months`."""
+
     ONCE = "once"
     CAPPED = "capped"
     COOLING_OFF = "cooling_off"
@@ -48,6 +50,8 @@ class ItemState(StrEnum):
 
 
 class Vote(StrEnum):
+    """What a reviewer says of a version."""
+
     APPROVE = "approve"
     RETURN = "return"
 
@@ -135,7 +139,7 @@ class Syllabus(SQLModel, table=True):
 
 
 class Topic(SQLModel, table=True):
-    """A node of the tree: 鉴定范围, or at the leaves 鉴定点. `code` is the whole path, 'B-C-A-014'; `depth` starts at 1."""
+    """A node of the tree: 鉴定范围, or at the leaves 鉴定点. `code` is the path, 'B-C-A-014'; `depth` starts at 1."""
 
     __tablename__ = "topic"
     __table_args__ = (UniqueConstraint("syllabus_id", "code"),)
@@ -214,7 +218,10 @@ class Family(SQLModel, table=True):
 
 
 class Item(SQLModel, table=True):
-    """The life of a question. `current_version` is the newest, `approved_version` the one papers may draw (None: none yet)."""
+    """The life of a question.
+
+    `current_version` is the newest, `approved_version` the one papers may draw (None: none yet).
+    """
 
     __tablename__ = "item"
     __table_args__ = (Index("item_by_bank", "bank_id", "state", "topic_id"),)
@@ -336,7 +343,10 @@ class PaperSet(SQLModel, table=True):
 
 
 class Form(SQLModel, table=True):
-    """One sealed list of item versions. `sealed` opens to the public paper, `sealed_keys` to the keys as they were then."""
+    """One sealed list of item versions.
+
+    `sealed` opens to the public paper, `sealed_keys` to the keys as they were then.
+    """
 
     __tablename__ = "form"
     __table_args__ = (UniqueConstraint("paper_set_id", "label"),)
@@ -365,7 +375,10 @@ class FormSlot(SQLModel, table=True):
 
 
 class FormStep(SQLModel, table=True):
-    """One entry in a form's passport: the state it came to, when, by whom, and by which second person where two are needed."""
+    """One entry in a form's passport.
+
+    The state it came to, when, by whom, and by which second person where two are needed.
+    """
 
     __tablename__ = "form_step"
 
@@ -394,8 +407,9 @@ class Filing(SQLModel, table=True):
 
 
 class LedgerEntry(SQLModel, table=True):
-    """A claim of a form on a family. Live while `ended_at` is NULL; a burned claim ends only where the policy lets items cool.
+    """A claim of a form on a family, live while `ended_at` is NULL.
 
+    A burned claim ends only where the policy lets items cool.
     `scope` is 'institution:ID' for self-built banks (the rule is theirs), 'bank:ID' for others; `slot` runs from 0 to
     the policy's cap. The partial unique index is the no-reuse rule.
     """
@@ -439,6 +453,7 @@ class LedgerEntry(SQLModel, table=True):
 
     @property
     def state(self) -> ClaimState:
+        """Where the claim stands."""
         if self.end_kind == "voided":
             return ClaimState.VOIDED
         if self.ended_at is not None:

@@ -1,4 +1,4 @@
-"""Recounts every form in plain whole numbers. Shares no code with the model, the solver or `blueprint.rows`.
+"""Recounts every form in plain whole numbers. Shares no code with the model's arrays, the solver or `blueprint.rows`.
 
 A solver's answer is a claim; this is what makes it a fact. It reads the blueprint's fields and the questions chosen,
 nothing else, and is run before anything is stored.
@@ -6,30 +6,16 @@ nothing else, and is run before anything is stored.
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Protocol
 
+from itembank.assembly.model import PoolItem as Question
 from itembank.blueprint import BlueprintBody
 
 
-class Question(Protocol):
-    """What is counted of a question."""
-
-    @property
-    def item_id(self) -> int: ...
-    @property
-    def family_id(self) -> int: ...
-    @property
-    def kind(self) -> str: ...
-    @property
-    def topic(self) -> str: ...
-    @property
-    def importance(self) -> str: ...
-    @property
-    def difficulty(self) -> int: ...
-
-
 def audit(forms: Sequence[Sequence[Question]], body: BlueprintBody) -> list[str]:
-    """What is wrong with these forms, in words for the log; empty when every demand is met and no family stands twice."""
+    """What is wrong with these forms, in words for the log.
+
+    Empty when every demand is met and no family stands twice.
+    """
     wrong = [f"form {n}: {fault}" for n, form in enumerate(forms, 1) for fault in _audit_form(form, body)]
     families = Counter(question.family_id for form in forms for question in form)
     wrong += [f"family {family} stands {times} times" for family, times in families.items() if times > 1]

@@ -1,10 +1,10 @@
 """Why there are no k forms, and the smallest mend. Infeasible is an answer, found in this order:
 
-1. *Counting*, in milliseconds: one demand against what the bank still has. "Topic B-C wants 4 per form × 3 = 12, the bank has
-   10 unspent (26 spent): 2 short." Each such finding is certain, and each has to be mended.
+1. *Counting*, in milliseconds: one demand against what the bank still has. "Topic B-C wants 4 per form × 3 = 12, the bank
+   has 10 unspent (26 spent): 2 short." Each such finding is certain, and each has to be mended.
 2. *Joint faults*, by the solver: demands that can be met one by one but not together. The same rows as for the forms,
-   with a price on every question the bank would have to gain; the cheapest purchase is the smallest mend. Adding exactly
-   the questions it names is enough, and fewer are not.
+   with a price on every question the bank would have to gain; the cheapest purchase is the smallest mend. Adding
+   exactly the questions it names is enough, and fewer are not.
 3. Where no purchase helps, the blueprint contradicts itself; the demands named are those whose figures bend least.
 """
 
@@ -24,7 +24,10 @@ _OFF_CENTRE = 1e-3
 
 @dataclass(frozen=True, slots=True)
 class Shortage:
-    """One demand that counting alone refuses: `wants` = per_form × forms, `has` unspent, `spent` before, `short` missing."""
+    """One demand that counting alone refuses.
+
+    `wants` = per_form × forms, `has` unspent, `spent` before, `short` missing.
+    """
 
     kind: str | None
     topic: str | None
@@ -37,6 +40,7 @@ class Shortage:
 
     @property
     def short(self) -> int:
+        """How many questions are missing."""
         return self.wants - self.has
 
 
@@ -57,7 +61,10 @@ class Mend:
 
 @dataclass(frozen=True, slots=True)
 class Contradiction:
-    """A demand that no bank can meet beside the others: lower its least count, or raise its highest, by `by` per form."""
+    """A demand that no bank can meet beside the others.
+
+    Lower its least count, or raise its highest, by `by` per form.
+    """
 
     row: Row | None
     """None: the bounds of the mean difficulty."""
@@ -67,7 +74,10 @@ class Contradiction:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """`shortages` are each necessary; `mends` together are enough and as few as can be; or the blueprint contradicts itself."""
+    """`shortages` are each necessary.
+
+    `mends` together are enough and as few as can be; or the blueprint contradicts itself.
+    """
 
     shortages: tuple[Shortage, ...]
     mends: tuple[Mend, ...]
@@ -86,7 +96,10 @@ def explain(
     topics: Sequence[TopicFacts],
     forms: int,
 ) -> Explanation:
-    """Why `pool` does not give `forms` forms; empty where it does. `spent` are questions out of reach, for the story only."""
+    """Why `pool` does not give `forms` forms.
+
+    Empty where it does. `spent` are questions out of reach, for the story only.
+    """
     shortages = count_shortages(pool, spent, body, forms)
     model = build_with_room(pool, body, topics)
     mends = smallest_mend(model, body, forms)
@@ -95,9 +108,7 @@ def explain(
     return Explanation(shortages, (), contradictions(model))
 
 
-def count_shortages(
-    pool: Sequence[PoolItem], spent: Sequence[PoolItem], body: BlueprintBody, forms: int
-) -> tuple[Shortage, ...]:
+def count_shortages(pool: Sequence[PoolItem], spent: Sequence[PoolItem], body: BlueprintBody, forms: int) -> tuple[Shortage, ...]:
     """Demands that want more families than match, worst first."""
     found = []
     for row in rows(body):

@@ -48,6 +48,7 @@ class Cell:
 
     @property
     def supply(self) -> int:
+        """How many units there are to draw."""
         return len(self.units)
 
 
@@ -80,13 +81,19 @@ def pool_digest(pool: Iterable[PoolItem]) -> str:
 
 
 def build(pool: Sequence[PoolItem], body: BlueprintBody) -> Model:
-    """The model of `pool` under `body`. Cells and units come in an order that depends on the content of the pool alone."""
+    """The model of `pool` under `body`.
+
+    Cells and units come in an order that depends on the content of the pool alone.
+    """
     demands = rows(body, (item.topic for item in pool))
     return assemble_model(demands, body, _cells(pool, demands))
 
 
 def build_with_room(pool: Sequence[PoolItem], body: BlueprintBody, topics: Iterable[TopicFacts]) -> Model:
-    """As `build`, and also every cell a question *could* be written for, with an empty supply: what `explain` works on."""
+    """As `build`, and also every cell a question *could* be written for, with an empty supply.
+
+    What `explain` works on.
+    """
     leaves = [topic for topic in topics if topic.is_leaf]
     demands = rows(body, [*(item.topic for item in pool), *(leaf.code for leaf in leaves)])
     kinds = sorted({section.kind for section in body.sections})
@@ -123,7 +130,10 @@ def assemble_model(demands: tuple[Row, ...], body: BlueprintBody, cells: tuple[C
 
 
 def _cells(pool: Sequence[PoolItem], demands: Sequence[Row], possible: Sequence[PoolItem] = ()) -> tuple[Cell, ...]:
-    """Group units by (column of demands, difficulty). The last number of a column is the family of a torn one, else -1."""
+    """Group units by (column of demands, difficulty).
+
+    The last number of a column is the family of a torn one, else -1.
+    """
     columns: dict[tuple[str, str, str], tuple[int, ...]] = {}
 
     def column(item: PoolItem) -> tuple[int, ...]:

@@ -3,11 +3,11 @@
 Whole numbers `x[cell, form]` say how many units of a cell a form takes. Two passes over the same rows:
 
 1. the smallest possible *spread* of the difficulty sum between the easiest and the hardest form (parallel forms);
-2. with that spread kept, the cheapest picks under costs drawn from the seed, so that another seed gives other forms. Scarce
-   cells cost more: a bank is drawn down evenly.
+2. with that spread kept, the cheapest picks under costs drawn from the seed, so that another seed gives other forms.
+   Scarce cells cost more: a bank is drawn down evenly.
 
-Then units are drawn from the cells by the same seed. One thread, gaps instead of time limits: the same pool, blueprint and
-seed give the same forms on any machine; a run that meets the emergency time limit says so (`SolverGaveUp`).
+Then units are drawn from the cells by the same seed. One thread, gaps instead of time limits: the same pool, blueprint
+and seed give the same forms on any machine; a run that meets the emergency time limit says so (`SolverGaveUp`).
 """
 
 from collections.abc import Sequence
@@ -121,9 +121,7 @@ def forms_program(model: Model, forms: int, *, supply: bool = True) -> tuple[Pro
     weights = [float(value) for value in model.difficulty]
     for columns in x:
         for r, inside in enumerate(nonzero):
-            program.row(
-                float(model.low[r]), [columns[int(c)] for c in inside], [1.0] * len(inside), float(model.high[r])
-            )
+            program.row(float(model.low[r]), [columns[int(c)] for c in inside], [1.0] * len(inside), float(model.high[r]))
         scaled = [100.0 * weight for weight in weights]
         program.row(float(model.difficulty_low), list(columns), scaled, float(model.difficulty_high))
     if supply:
@@ -194,9 +192,7 @@ def _as_lp(program: Program, whole: bool) -> highspy.HighsLp:
     return lp
 
 
-def _draw(
-    model: Model, pool: Sequence[PoolItem], taken: Ints, random: np.random.Generator
-) -> tuple[tuple[int, ...], ...]:
+def _draw(model: Model, pool: Sequence[PoolItem], taken: Ints, random: np.random.Generator) -> tuple[tuple[int, ...], ...]:
     """Units for the counts (forms × cells): shuffle each cell once, deal it out; one member of each unit by lot."""
     forms: list[list[int]] = [[] for _ in range(len(taken))]
     for c, cell in enumerate(model.cells):

@@ -1,0 +1,113 @@
+"""Reads from SQL what may be drawn: visible items, a bank's topics, the pool for assembly with what is spoken for."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, func
+from sqlmodel import Session, and_, col, or_, select
+
+from itembank.assembly.model import PoolItem
+from itembank.blueprint import TopicFacts
+from itembank.errors import NotFound
+from itembank.tables import (
+    Bank,
+    BatchState,
+    ImportBatch,
+    Item,
+    ItemState,
+    ItemVersion,
+    LedgerEntry,
+    Provenance,
+    ReusePolicy,
+    Topic,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """`free` may be drawn now.
+
+    `spent` is approved but spoken for. `slots`: the ledger slot a family would take, if not 0.
+    """
+
+    free: tuple[PoolItem, ...]
+    spent: tuple[PoolItem, ...]
+    slots: dict[int, int]
+
+
+def get_bank(db: Session, bank_id: int) -> Bank:
+    """The bank; raises `NotFound`."""
+    bank = db.get(Bank, bank_id)
+    if bank is None:
+        raise NotFound("bank", bank_id)
+    return bank
+
+
+def visible() -> ColumnElement[bool]:
+    """Condition on `Item`: written by hand, or of a published import. Every list of items filters by it."""
+    published = select(ImportBatch.id).where(ImportBatch.state == BatchState.PUBLISHED)
+    return or_(col(Item.import_batch_id).is_(None), col(Item.import_batch_id).in_(published))
+
+
+def scope_of(bank: Bank) -> str:
+    """Within what a family may not come back: the institution for self-built banks, else the bank itself."""
+    if bank.provenance == Provenance.SELF_BUILT:
+        return f"institution:{bank.institution_id}"
+    return f"bank:{bank.id}"
+
+
+def capacity_of(bank: Bank) -> int:
+    """How many live claims one family may carry."""
+    return bank.cap if bank.policy == ReusePolicy.CAPPED else 1
+
+
+def load_topics(db: Session, bank: Bank) -> tuple[TopicFacts, ...]:
+    """The topics of the bank's syllabus, in the order of the table."""
+    found = db.exec(select(Topic).where(Topic.syllabus_id == bank.syllabus_id).order_by(col(Topic.position)))
+    return tuple(TopicFacts(t.code, t.name, t.depth, t.is_leaf, t.importance, t.weight) for t in found)
+
+
+def load_pool(db: Session, bank: Bank) -> Pool:
+    """Approved versions of visible items, parted by the ledger. Three statements, whatever the size of the bank."""
+    taken = _live_slots(db, scope_of(bank))
+    capacity = capacity_of(bank)
+    slots = {family: next((slot for slot in range(capacity) if slot not in used), -1) for family, used in taken.items()}
+    everything = _approved(db, bank)
+    return Pool(
+        free=tuple(item for item in everything if slots.get(item.family_id, 0) >= 0),
+        spent=tuple(item for item in everything if slots.get(item.family_id, 0) < 0),
+        slots={family: slot for family, slot in slots.items() if slot >= 0},
+    )
+
+
+def _live_slots(db: Session, scope: str) -> dict[int, set[int]]:
+    live = select(LedgerEntry.family_id, LedgerEntry.slot).where(LedgerEntry.scope == scope, col(LedgerEntry.ended_at).is_(None))
+    found: dict[int, set[int]] = defaultdict(set)
+    for family, slot in db.exec(live):
+        found[family].add(slot)
+    return found
+
+
+def _approved(db: Session, bank: Bank) -> Sequence[PoolItem]:
+    """Items that may be drawn at all, by item id. One under revision is drawn in its last approved version."""
+    out_of_use = (ItemState.RETIRED, ItemState.QUARANTINED)
+    statement = (
+        select(
+            col(Item.id),
+            col(ItemVersion.id),
+            col(Item.family_id),
+            col(ItemVersion.kind),
+            col(Topic.code),
+            func.coalesce(Topic.importance, ""),
+            col(ItemVersion.difficulty),
+        )  # type: ignore[call-overload]  # sqlmodel's select is typed up to four columns
+        .join(
+            ItemVersion,
+            and_(col(ItemVersion.item_id) == col(Item.id), col(ItemVersion.version) == col(Item.approved_version)),
+        )
+        .join(Topic, col(Topic.id) == col(Item.topic_id))
+        .where(Item.bank_id == bank.id, col(Item.state).not_in(out_of_use), visible())
+        .order_by(col(Item.id))
+    )
+    return [PoolItem(*row) for row in db.exec(statement)]
