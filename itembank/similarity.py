@@ -105,7 +105,7 @@ def strip_option_letters(texts: Sequence[str]) -> list[str]:
 
 
 def normal_form(stem_html: str, options_html: Iterable[str]) -> str:
-    """The normal form of an item's content as canonical JSON: ``[stem, option, …]``, options sorted. Kind and key are not in it."""
+    """The normal form of an item's content as canonical JSON: ``[stem, option, …]``, options sorted."""
     options = strip_option_letters([markup.plain_text(option) for option in options_html])
     return json.dumps(
         [normal_text(markup.plain_text(stem_html)), *sorted(map(normal_text, options))],

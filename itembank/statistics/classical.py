@@ -166,9 +166,7 @@ def _alpha(matrix: Floats, needed: Needed) -> Figure:
     return float(k / (k - 1) * (1.0 - matrix.var(axis=0, ddof=1).sum() / total.var(ddof=1)))
 
 
-def option_figures(
-    chosen: npt.ArrayLike, totals: npt.ArrayLike, options: int, needed: Needed = DEFAULTS
-) -> list[OptionFigures]:
+def option_figures(chosen: npt.ArrayLike, totals: npt.ArrayLike, options: int, needed: Needed = DEFAULTS) -> list[OptionFigures]:
     """How often each option of one item was chosen; the last entry, ``option`` 0, counts the blanks.
 
     ``chosen``: (people,) bit masks, bit ``id - 1`` for option ``id`` (see `mask`), 0 for blank. ``totals``: (people,) scores.
@@ -202,4 +200,4 @@ def _chose(masks: Ints, option: int) -> int:
 
 def mask(ids: Sequence[int]) -> int:
     """The bit mask of a response: option ids from 1, empty for blank."""
-    return sum(1 << (id - 1) for id in set(ids))
+    return sum(1 << (option - 1) for option in set(ids))

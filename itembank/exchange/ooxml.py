@@ -1,0 +1,162 @@
+"""What only the XML inside an XLSX file tells: raised and lowered characters, embedded pictures, formulas, error values.
+
+python-calamine reads values fast but drops these, and without them 10² becomes 102 and a figure is lost unseen. Read with
+entities and network off; only parts named by the workbook's own relations are opened.
+"""
+
+import io
+import posixpath
+import re
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from lxml import etree
+
+Place = tuple[int, int]
+
+_MAIN: Final = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+_RELATION: Final = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
+_DRAWING: Final = "{http://schemas.openxmlformats.org/drawingml/2006/spreadsheetDrawing}"
+_BLIP: Final = "{http://schemas.openxmlformats.org/drawingml/2006/main}blip"
+_REFERENCE: Final = re.compile(r"([A-Z]{1,3})([0-9]{1,7})")
+_LARGEST_PICTURE: Final = 10_000_000
+
+
+class BadWorkbook(Exception):
+    """The parts of the archive do not make a workbook."""
+
+
+@dataclass(slots=True)
+class Extra:
+    """By (row, column) from 0. ``rich_texts`` holds only cells with raised or lowered parts, as ``m<sup>2</sup>``."""
+
+    rich_texts: dict[Place, str] = field(default_factory=dict)
+    formulas: set[Place] = field(default_factory=set)
+    errors: set[Place] = field(default_factory=set)
+    pictures: dict[Place, list[bytes]] = field(default_factory=dict)
+
+
+def read_extra(data: bytes, sheet_name: str) -> Extra:
+    """What calamine does not tell of one sheet; empty for a file that is no XLSX. Raises `BadWorkbook`."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            if "xl/workbook.xml" not in archive.namelist():
+                return Extra()
+            path = _sheet_path(archive, sheet_name)
+            extra = Extra()
+            if path is not None:
+                _read_cells(archive, path, extra)
+                _read_pictures(archive, path, extra)
+            return extra
+    except (KeyError, ValueError, zipfile.BadZipFile, etree.XMLSyntaxError) as error:
+        raise BadWorkbook(str(error)) from error
+
+
+def _tree(archive: zipfile.ZipFile, path: str) -> etree._Element:
+    return etree.fromstring(archive.read(path), etree.XMLParser(resolve_entities=False, no_network=True))
+
+
+def _relations(archive: zipfile.ZipFile, path: str) -> dict[str, str]:
+    """Relation id -> path inside the archive, of one part."""
+    folder, name = posixpath.split(path)
+    listing = f"{folder}/_rels/{name}.rels"
+    if listing not in archive.namelist():
+        return {}
+    found = {}
+    for relation in _tree(archive, listing):
+        target = relation.get("Target", "")
+        if relation.get("TargetMode") != "External":
+            found[relation.get("Id", "")] = posixpath.normpath(posixpath.join(f"/{folder}", target)).lstrip("/")
+    return found
+
+
+def _sheet_path(archive: zipfile.ZipFile, sheet_name: str) -> str | None:
+    relations = _relations(archive, "xl/workbook.xml")
+    for sheet in _tree(archive, "xl/workbook.xml").iter(f"{_MAIN}sheet"):
+        if sheet.get("name") == sheet_name:
+            return relations.get(sheet.get(f"{_RELATION}id", ""))
+    return None
+
+
+def _read_cells(archive: zipfile.ZipFile, path: str, extra: Extra) -> None:
+    rich = _rich_strings(archive)
+    for place, cell in _cells(archive, path):
+        if cell.find(f"{_MAIN}f") is not None:
+            extra.formulas.add(place)
+        kind = cell.get("t")
+        if kind == "e":
+            extra.errors.add(place)
+        elif kind == "s" and rich:
+            index = cell.findtext(f"{_MAIN}v", "")
+            if index in rich:
+                extra.rich_texts[place] = rich[index]
+        elif kind == "inlineStr" and (inline := cell.find(f"{_MAIN}is")) is not None:
+            text = _rich_text(inline)
+            if text is not None:
+                extra.rich_texts[place] = text
+
+
+def _cells(archive: zipfile.ZipFile, path: str) -> Iterator[tuple[Place, etree._Element]]:
+    """Every cell of a sheet, forgotten after use: a sheet may be large."""
+    with archive.open(path) as stream:
+        parser = etree.iterparse(stream, tag=f"{_MAIN}c", resolve_entities=False, no_network=True)
+        for _, cell in parser:
+            place = _place(cell.get("r", ""))
+            if place is not None:
+                yield place, cell
+            cell.clear()
+
+
+def _place(reference: str) -> Place | None:
+    found = _REFERENCE.fullmatch(reference)
+    if found is None:
+        return None
+    column = 0
+    for char in found[1]:
+        column = column * 26 + ord(char) - ord("A") + 1
+    return int(found[2]) - 1, column - 1
+
+
+def _rich_strings(archive: zipfile.ZipFile) -> dict[str, str]:
+    """Index (as text) -> text with tags, of the shared strings that have raised or lowered parts."""
+    if "xl/sharedStrings.xml" not in archive.namelist():
+        return {}
+    found = {}
+    for index, string in enumerate(_tree(archive, "xl/sharedStrings.xml").iter(f"{_MAIN}si")):
+        text = _rich_text(string)
+        if text is not None:
+            found[str(index)] = text
+    return found
+
+
+def _rich_text(string: etree._Element) -> str | None:
+    """The runs of one string with ``<sup>`` / ``<sub>`` written out; None where nothing is raised or lowered."""
+    parts, special = [], False
+    for run in string.iter(f"{_MAIN}r"):
+        text = run.findtext(f"{_MAIN}t", "")
+        align = run.find(f"{_MAIN}rPr/{_MAIN}vertAlign")
+        tag = {"superscript": "sup", "subscript": "sub"}.get(align.get("val", "") if align is not None else "")
+        special = special or tag is not None
+        parts.append(f"<{tag}>{text}</{tag}>" if tag else text)
+    return "".join(parts) if special else None
+
+
+def _read_pictures(archive: zipfile.ZipFile, path: str, extra: Extra) -> None:
+    for drawing in _relations(archive, path).values():
+        if not drawing.startswith("xl/drawings/") or not drawing.endswith(".xml"):
+            continue
+        if drawing not in archive.namelist():
+            continue
+        images = _relations(archive, drawing)
+        for anchor in _tree(archive, drawing):
+            start = anchor.find(f"{_DRAWING}from")
+            blip = next(anchor.iter(_BLIP), None)
+            if start is None or blip is None:
+                continue
+            image = images.get(blip.get(f"{_RELATION}embed", ""), "")
+            if image not in archive.namelist() or archive.getinfo(image).file_size > _LARGEST_PICTURE:
+                continue
+            place = (int(start.findtext(f"{_DRAWING}row", "0")), int(start.findtext(f"{_DRAWING}col", "0")))
+            extra.pictures.setdefault(place, []).append(archive.read(image))
