@@ -90,7 +90,7 @@ class ApprovalRequest(SQLModel, table=True):
 
 
 class ReportSeen(SQLModel, table=True):
-    """Somebody looked into what candidates reported about one slot of one form."""
+    """Somebody looked into what some candidates reported about one slot of one form."""
 
     __tablename__ = "report_seen"
     __table_args__ = (Index("ix_report_seen_exam", "exam_session_id", "form_label", "slot"),)
@@ -100,8 +100,8 @@ class ReportSeen(SQLModel, table=True):
     institution_id: int = Field(foreign_key="institution.id")
     form_label: str
     slot: int
-    count: int
-    """How many candidates had reported it when it was looked at."""
+    entry_nos: list[int] = Field(sa_column=Column(JSON, nullable=False))
+    """Whose reports were there to be looked at; another candidate's later one is new again."""
     seen_at: datetime = Field(sa_type=UTCDateTime)
     seen_by: int = Field(foreign_key="person.id")
     seen_name: str
