@@ -1,0 +1,60 @@
+# Two commands for a newcomer: `make demo` and `make test`. The rest is listed by `make help`.
+
+UV_VERSION := 0.13.9
+TOOLS := var/tools
+UV := $(shell command -v uv 2>/dev/null || echo $(TOOLS)/bin/uv)
+PYTHON ?= python3
+export UV_SYSTEM_CERTS := 1
+export UV_NO_PROGRESS := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo demo-reset test check env env-test env-load bench load screenshots migration-check reference clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+demo: env ## set up, load the demo, start it on 127.0.0.1, say where to click
+	@.venv/bin/jikao demo
+
+demo-reset: env ## forget the demo's data and start over
+	@.venv/bin/jikao demo --reset
+
+test: env-test ## everything that must hold before a change lands
+	@.ci/check
+
+check: env-test ## formatting, lint, types and import contracts only
+	@.ci/check --static
+
+env: .venv/.ready ## the product's environment from the lock file
+
+.venv/.ready: uv.lock pyproject.toml | python-found
+	@test -x "$(UV)" || { $(PYTHON) -m venv $(TOOLS) && $(TOOLS)/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION); }
+	@$(UV) sync --quiet --frozen --no-managed-python --no-default-groups
+	@touch $@
+
+.PHONY: python-found
+python-found:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo "Jikao needs Python 3.11 or newer: apt-get install python3 python3-venv"; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "Python's venv module is missing: apt-get install python3-venv"; exit 1; }
+
+env-test: env
+	@$(UV) sync --quiet --frozen --no-managed-python
+	@.ci/prepare
+
+env-load: env
+	@$(UV) sync --quiet --frozen --no-managed-python --all-groups
+
+bench: env-test ## speed figures of the main job, to var/bench/main.json
+	@.venv/bin/python -m loadtests.bench
+
+load: env-load ## 100 candidates at a human rhythm against `jikao serve`, then the check that nothing was lost
+	@.venv/bin/python -m loadtests.run
+
+screenshots: env-test ## every page of the running demo, in both languages and themes, to var/screenshots
+	@.venv/bin/python -m tests.screenshots
+
+reference: env-test ## write docs/reference.md from the code
+	@.venv/bin/python -m tests.reference --write
+
+clean: ## remove the environment and caches; keeps var/
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
