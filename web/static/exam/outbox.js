@@ -63,8 +63,13 @@ export class Outbox {
       this.#records = [...result.send];
       return { gone: stored, kept: [...keep, ...result.send], meta: this.#meta };
     };
-    if (this.#db) await this.#rewrite(decide).catch(() => decide([], null));
-    else decide([], null);
+    try {
+      if (this.#db) await this.#rewrite(decide);
+    } catch (error) {
+      console.warn("IndexedDB refuses to write, the mirror alone is left", error?.name);
+      this.close();
+    }
+    if (!result) decide([], null);
     this.#mirror();
     return result;
   }
@@ -157,8 +162,8 @@ export class Outbox {
 function merged(stored, meta, mirror) {
   const known = meta ?? { epoch: 0, last: 0 };
   const beyond = mirror.records.filter(({ epoch, op }) => epoch > known.epoch || (epoch === known.epoch && op > known.last));
-  const samePage = !meta || mirror.meta?.page === meta.page;
-  return [...stored, ...(samePage ? beyond : [])].sort((a, b) => a.epoch - b.epoch || a.op - b.op);
+  const trusted = !meta || mirror.meta?.page === meta.page || mirror.meta?.epoch > meta.epoch;
+  return [...stored, ...(trusted ? beyond : [])].sort((a, b) => a.epoch - b.epoch || a.op - b.op);
 }
 
 function everything(sitting) {

@@ -1,0 +1,439 @@
+/**
+ * One sitting as this page lives it: opening, answering, news from the server, the end. No DOM.
+ *
+ * Phases: `waiting` -> `open` (with `paused` and `locked` as flags) -> `ended`; `stopped` when this page may not go on.
+ * Listeners get a `change` event for anything the screen shows, `news` for what should be said once.
+ */
+import { Answers, sameValue } from "./answers.js";
+import { get, pageId, post, retryDelay, Waiter } from "./api.js";
+import { Clock } from "./clock.js";
+import { Outbox } from "./outbox.js";
+import { Paper } from "./paper.js";
+import { Pulse } from "./pulse.js";
+import { forNewEpoch } from "./reconcile.js";
+import { Sender } from "./sender.js";
+
+const OPEN_TIMEOUT_MS = 30_000;
+const BELL_JITTER_MS = 2000;
+const ASK_AGAIN_MS = 5000;
+const BELL_AGAIN_MS = 1000;
+const CREDIT_NEWS_MS = 15_000;
+
+export class Sitting extends EventTarget {
+  #words;
+  #outbox = null;
+  #sender = null;
+  #pulse = null;
+  #page = pageId();
+  #waiter = new Waiter();
+  #opening = false;
+  #lastN = -1;
+  #version = 0;
+  #refused = [];
+  #reopenings = 0;
+  #askAgain = null;
+  #apart = 0;
+  #shown = new Set();
+
+  phase = "waiting";
+  /** Why the page waits: `not_yet`, `identity`, `other_device`, `paper`, `unreachable`. */
+  waitingFor = "not_yet";
+  /** Why the page stopped: `fenced`, `other_window`, `signin`, `too_late`, `absent`, `exam_closed`. */
+  stoppedBy = null;
+  paused = false;
+  /** Time is up by the server's word: answering is over, the end is being written down. */
+  locked = false;
+  /** The candidate has handed in; the server has not confirmed it yet. */
+  handingIn = false;
+  online = true;
+  unsaved = 0;
+  end = null;
+  receipt = null;
+  leftovers = 0;
+  handInFromMs = null;
+  reported = new Set();
+  paper = null;
+
+  /**
+   * @param {object} me what the server says about the candidate (protocol: `me`)
+   * @param {(record: object) => string} words text of a report
+   */
+  constructor(me, words) {
+    super();
+    this.me = me;
+    this.key = String(me.key ?? me.admission_no);
+    this.#words = words;
+    this.answers = new Answers();
+    this.clock = new Clock();
+    this.bell = new Clock();
+  }
+
+  async start() {
+    this.#outbox = await Outbox.open(this.key);
+    this.#sender = new Sender(this.#outbox, this.#words);
+    this.#listen();
+    this.#pulse = new Pulse(() => ({ epoch: this.#sender.epoch, version: this.#version }));
+    this.#pulse.addEventListener("reply", ({ detail }) => this.#heard(detail));
+    this.#ring(this.me);
+    this.clock.addEventListener("zero", () => this.ask());
+    this.bell.addEventListener("zero", () => this.#atBell());
+    this.#pulse.start();
+    if (this.#rung(this.me)) await this.open();
+  }
+
+  /** Ask the server how things are, now: at zero, and when the page becomes visible. */
+  ask() {
+    if (this.phase === "waiting" || this.phase === "open") this.#pulse.poke();
+  }
+
+  /** Set an answer (sorted option ids, [] clears). */
+  answer(slot, value) {
+    if (this.#mayWrite() && this.answers.setValue(slot, value)) {
+      this.#sender.push({ item: slot, value: this.answers.value(slot) });
+    }
+  }
+
+  flag(slot, on) {
+    if (this.#mayWrite() && this.answers.setFlag(slot, on)) this.#sender.push({ item: slot, flag: on });
+  }
+
+  /** `report` is a code of the reasons offered; the text belongs to `words`. */
+  report(slot, report) {
+    if (!this.#mayWrite()) return;
+    this.reported.add(slot);
+    this.#sender.push({ item: slot, report });
+    this.#changed();
+  }
+
+  /** Milliseconds until hand-in is allowed; 0 when it is. */
+  handInWait() {
+    const now = this.clock.serverNow();
+    return this.handInFromMs === null || now === null ? 0 : Math.max(0, this.handInFromMs - now);
+  }
+
+  handIn() {
+    if (!this.#mayWrite()) return;
+    this.handingIn = true;
+    this.#sender.push({ submit: true });
+    this.#changed();
+  }
+
+  /** This page steps aside (`other_window`: another page of this computer goes on). */
+  stop(why) {
+    if (this.phase === "ended" || this.phase === "stopped") return;
+    this.phase = "stopped";
+    this.stoppedBy = why;
+    this.#sender?.stop();
+    this.#pulse?.stop();
+    this.clock.stop();
+    this.bell.stop();
+    this.#waiter.wake();
+    this.#changed();
+  }
+
+  /** Open, or open again, until the server gives a clear answer. */
+  async open() {
+    if (this.#opening) return;
+    this.#opening = true;
+    for (let attempt = 0; this.phase === "waiting" || this.phase === "open"; attempt += 1) {
+      const body = { page: this.#page, ...(this.paper ? { have: this.paper.digest } : {}) };
+      const reply = await post("open", body, { timeoutMs: OPEN_TIMEOUT_MS });
+      this.#link(reply);
+      if (reply.known && reply.status === 200) await this.#opened(reply);
+      else if (reply.known) this.#notOpened(reply);
+      if (reply.known) break;
+      this.#waitFor(reply.reached && reply.body.error === "paper" ? "paper" : "unreachable");
+      await this.#waiter.wait(retryDelay(attempt, reply.retryMs));
+    }
+    this.#opening = false;
+  }
+
+  async #opened({ body, sentAt }) {
+    if (body.state === "ended") {
+      await this.#endedBefore(body);
+      return;
+    }
+    const again = this.paper !== null;
+    const server = heldBy(body);
+    const local = again ? this.answers.snapshot() : null;
+    this.paper ??= new Paper(body.paper, body.order);
+    const { send, keep } = await this.#outbox.begin(body.epoch, this.#page, (unsent) =>
+      forNewEpoch({
+        unsent,
+        server,
+        local,
+        deviceEpoch: body.device_epoch ?? 0,
+        refused: (change) => this.#refused.some((one) => sameChange(one, change)),
+      }),
+    );
+    if (!again) this.#show(server, send);
+    this.handInFromMs = body.hand_in_from_ms ?? null;
+    this.reported = new Set([...server.reports, ...this.reported]);
+    this.phase = "open";
+    this.handingIn = send.some((record) => record.submit);
+    this.#lastN = -1;
+    this.#apply(body, sentAt);
+    this.#adopt(body.epoch, send, local);
+    this.#pulse.poke();
+    if (keep.length) this.#handOver(keep);
+    this.#changed();
+  }
+
+  /** `local` is what `send` was computed from; what the candidate changed in the moment since is sent now. */
+  #adopt(epoch, send, local) {
+    this.#sender.adopt(epoch, send, { oneByOne: this.#refused.length > 0 });
+    const astray = this.#outbox.records().filter((record) => record.epoch !== epoch);
+    if (astray.length) this.#outbox.forget(astray).catch((error) => console.warn("outbox", error?.name));
+    if (!local) return;
+    const { values, flags } = this.answers.snapshot();
+    for (const [item, value] of values) {
+      if (!sameValue(value, local.values.get(item) ?? [])) this.#sender.push({ item, value });
+    }
+    for (const item of new Set([...flags, ...local.flags])) {
+      if (flags.has(item) !== local.flags.has(item)) this.#sender.push({ item, flag: flags.has(item) });
+    }
+  }
+
+  /** First showing: what the server holds, then what this computer had not delivered. */
+  #show(server, send) {
+    for (const [slot, value] of server.values) this.answers.setValue(slot, value);
+    for (const slot of server.flags) this.answers.setFlag(slot, true);
+    for (const record of send) {
+      if (record.value !== undefined) this.answers.setValue(record.item, record.value);
+      if (record.flag !== undefined) this.answers.setFlag(record.item, record.flag);
+    }
+  }
+
+  #notOpened({ status, body, sentAt }) {
+    if (body.state) this.#apply(body, sentAt);
+    if (status === 401) this.stop("signin");
+    else if (status === 410) this.stop(body.error);
+    else if (body.error === "other_device" && this.paper) this.stop("fenced");
+    else if (["not_yet", "identity", "other_device"].includes(body.error)) {
+      this.#waitFor(body.error);
+      if (body.error === "not_yet") this.#ring(body, sentAt);
+      if (body.error !== "not_yet") this.#openAgain(ASK_AGAIN_MS);
+      else if (body.starts_in_ms === 0) this.#openAgain(BELL_AGAIN_MS);
+    } else {
+      this.#waitFor("unreachable");
+      this.#openAgain(ASK_AGAIN_MS);
+    }
+  }
+
+  #openAgain(delay) {
+    clearTimeout(this.#askAgain);
+    this.#askAgain = setTimeout(() => this.open(), delay);
+  }
+
+  #waitFor(why) {
+    if (this.phase !== "waiting") return;
+    this.waitingFor = why;
+    this.#changed();
+  }
+
+  #listen() {
+    const on = (type, act) => this.#sender.addEventListener(type, ({ detail }) => act(detail));
+    on("unsaved", ({ count }) => {
+      this.unsaved = count;
+      this.#changed();
+    });
+    on("link", (reply) => this.#link(reply));
+    on("status", ({ status, sentAt }) => this.#apply(status, sentAt));
+    on("fenced", () => this.stop("fenced"));
+    on("superseded", () => this.stop("other_window"));
+    on("signin", () => this.stop("signin"));
+    on("over", ({ status, apart }) => this.#apartAndOver(status, apart));
+    on("early", ({ waitMs }) => this.#early(waitMs));
+    on("reopen", (detail) => this.#again(detail));
+  }
+
+  async #again({ why, refused }) {
+    if (refused) {
+      this.#refused.push(refused);
+      this.#news("refused", { slot: refused.item });
+    } else if (why === "malformed") {
+      this.#refused.push({}); // nothing refused yet, but from now on one by one
+    }
+    this.#page = pageId();
+    if (this.#reopenings++) await this.#waiter.wait(retryDelay(Math.min(this.#reopenings, 5)));
+    await this.open();
+  }
+
+  #early(waitMs) {
+    this.handingIn = false;
+    const now = this.clock.serverNow();
+    if (now !== null) this.handInFromMs = now + waitMs;
+    this.#news("early", { waitMs });
+    this.#changed();
+  }
+
+  #heard(reply) {
+    this.#link(reply);
+    if (!reply.known) return;
+    if (reply.status === 401) this.stop("signin");
+    else if (reply.body.error === "fenced") {
+      if (!this.#opening) this.stop("fenced");
+    } else if (reply.status === 200) {
+      this.#sender.acknowledge(reply.body.epoch, reply.body.ack);
+      this.#apply(reply.body, reply.sentAt);
+      if (this.phase === "waiting") this.#heardWaiting(reply);
+    }
+  }
+
+  #heardWaiting({ body, sentAt }) {
+    this.me = { ...this.me, ...pick(body, ["identity", "exam_state", "starts_in_ms"]) };
+    this.#ring(body, sentAt);
+    if (this.#rung(body) || body.state === "ended") this.open();
+    this.#changed();
+  }
+
+  #rung({ exam_state: examState, starts_in_ms: startsIn, sitting }) {
+    return ["open", "paused", "ended"].includes(sitting?.state) || examState === "open" || startsIn === 0;
+  }
+
+  #ring({ starts_in_ms: remaining = null, server_ms: serverMs = this.me.sitting?.server_ms }, sentAt) {
+    if (this.phase === "waiting") this.bell.sync({ remaining_ms: remaining, server_ms: serverMs }, sentAt);
+  }
+
+  #atBell() {
+    this.#openAgain(Math.random() * BELL_JITTER_MS);
+  }
+
+  #link({ reached, known }) {
+    const before = this.online;
+    this.online = reached;
+    if (!before && reached && known) this.#sender.flush();
+    if (before !== reached) this.#changed();
+  }
+
+  /** A status object of the server, from whichever reply. Older news than we have is not shown again. */
+  #apply(status, sentAt) {
+    if (status.state === undefined || this.phase === "ended" || this.phase === "stopped") return;
+    if (this.phase === "open" && status.epoch > this.#sender.epoch && this.#sender.epoch > 0 && !this.#opening) {
+      this.stop("fenced");
+      return;
+    }
+    if (status.n < this.#lastN) return;
+    this.#lastN = status.n;
+    this.#version = status.version ?? this.#version;
+    if (this.phase === "open") this.#applyOpen(status, sentAt);
+    this.#changed();
+  }
+
+  #applyOpen(status, sentAt) {
+    const paused = status.state === "paused";
+    const before = this.clock.remaining();
+    this.clock.sync({ ...pick(status, ["remaining_ms", "server_ms"]), running: !paused }, sentAt);
+    if (before !== null && status.remaining_ms - before > CREDIT_NEWS_MS) this.#news("credited", { ms: status.remaining_ms - before });
+    this.paused = paused;
+    this.locked = status.state === "open" && status.remaining_ms === 0;
+    if (this.locked) this.#sender.flush();
+    if (status.message) this.#message(status.message);
+    if (status.state === "ended") this.#over(status);
+  }
+
+  /** The server has kept `apart` for the invigilator: nothing more to send of these. */
+  #apartAndOver(status, apart) {
+    this.#apart += apart.filter((record) => !record.submit).length;
+    this.#outbox.forget(apart).catch((error) => console.warn("outbox", error?.name));
+    this.#over(status);
+  }
+
+  #over(status) {
+    if (this.phase !== "open") return;
+    this.locked = true;
+    if (status.state !== "ended") {
+      this.#changed();
+      this.#pulse.poke();
+      return;
+    }
+    const leftovers = this.#outbox.records();
+    this.#sender.stop();
+    this.#finish(status, leftovers);
+  }
+
+  /** The page was loaded after the end; what an earlier page left is handed over for the invigilator to judge. */
+  async #endedBefore(status) {
+    let leftovers = [];
+    await this.#outbox.begin(status.epoch, this.#page, (unsent) => {
+      leftovers = unsent;
+      return { send: [], keep: unsent };
+    });
+    this.#finish(status, leftovers);
+  }
+
+  async #finish(status, leftovers) {
+    this.phase = "ended";
+    this.end = status.end;
+    this.receipt = status.receipt ?? null;
+    this.leftovers = this.#apart + leftovers.filter((record) => !record.submit).length;
+    this.handingIn = false;
+    this.#pulse.stop();
+    this.clock.stop();
+    this.bell.stop();
+    this.paper?.release();
+    this.#changed();
+    await this.#handOver(leftovers);
+    await this.#outbox.clear();
+    this.#outbox.close();
+    this.dispatchEvent(new Event("cleared"));
+  }
+
+  /** Operations the server will keep apart (late, or of a machine that was replaced): sent under their own epoch, once. */
+  async #handOver(records) {
+    const rest = [...records];
+    for (let attempt = 0; rest.length && this.phase !== "stopped"; ) {
+      const batch = rest.filter((record) => record.epoch === rest[0].epoch).slice(0, 20);
+      const ops = batch.map((record) => this.#sender.wire(record));
+      const reply = await post("ops", { epoch: batch[0].epoch, ops });
+      if (!reply.known) {
+        await this.#waiter.wait(retryDelay(attempt++, reply.retryMs));
+        continue;
+      }
+      rest.splice(0, rest.length, ...rest.filter((record) => !batch.includes(record)));
+      await this.#outbox.forget(batch).catch((error) => console.warn("outbox", error?.name));
+    }
+  }
+
+  #message(message) {
+    if (this.#shown.has(message.n)) return;
+    this.#shown.add(message.n);
+    this.#news("message", message);
+  }
+
+  #mayWrite() {
+    return this.phase === "open" && !this.paused && !this.locked && !this.handingIn;
+  }
+
+  #news(kind, detail) {
+    this.dispatchEvent(new CustomEvent("news", { detail: { kind, ...detail } }));
+  }
+
+  #changed() {
+    this.dispatchEvent(new Event("change"));
+  }
+}
+
+function heldBy({ answers, flags, reports }) {
+  return {
+    values: new Map(Object.entries(answers ?? {}).map(([slot, value]) => [Number(slot), value])),
+    flags: new Set(flags ?? []),
+    reports: new Set(reports ?? []),
+  };
+}
+
+function sameChange(a, b) {
+  if (a.item === undefined || a.item !== b.item) return false;
+  if (a.value && b.value) return sameValue(a.value, b.value);
+  return a.flag !== undefined ? a.flag === b.flag : a.report !== undefined && a.report === b.report;
+}
+
+function pick(source, names) {
+  return Object.fromEntries(names.filter((name) => source[name] !== undefined).map((name) => [name, source[name]]));
+}
+
+/** The candidate's data again, for a page that has been kept for long. */
+export async function fetchMe() {
+  const reply = await get("me");
+  return reply.known && reply.status === 200 ? reply.body : null;
+}
