@@ -57,9 +57,7 @@ POLICIES: dict[Act, Policy] = {
     Act.PAUSE: Policy(_("Pause"), _("Stops the clock. Answers stay; the screen is covered until you resume.")),
     Act.RESUME: Policy(_("Resume"), _("The clock runs on; the pause is added to the closing time."), reason=False),
     Act.MESSAGE: Policy(_("Message"), _("Shown on the candidate's screen at once."), reason=False),
-    Act.IDENTITY: Policy(
-        _("Identity checked"), _("You compared the person with the ID document at the seat."), reason=False
-    ),
+    Act.IDENTITY: Policy(_("Identity checked"), _("You compared the person with the ID document at the seat."), reason=False),
     Act.TAKE_OVER: Policy(
         _("Move to another PC"), _("Every answer is kept. The old PC is told and can send nothing more."), one_seat=True
     ),

@@ -82,9 +82,7 @@ def decide(db: Session, scope: Scope, request_id: int, confirm: bool, who: Staff
 
 def finish(db: Session, request_id: int, result: dict[str, Any], now: datetime) -> None:
     """Note what the command came to."""
-    db.execute(
-        update(ApprovalRequest).where(col(ApprovalRequest.id) == request_id).values(done_at=now, result=result)
-    )
+    db.execute(update(ApprovalRequest).where(col(ApprovalRequest.id) == request_id).values(done_at=now, result=result))
 
 
 def find(db: Session, scope: Scope, request_id: int) -> ApprovalRequest:

@@ -35,9 +35,6 @@ def record(db: Session, scope: Scope, recipients: Sequence[int], text: str, who:
 def sent(db: Session, scope: Scope, mine: frozenset[int], limit: int = 100) -> list[RoomMessage]:
     """The latest messages with a recipient among `mine` (entry numbers of the scope), newest first."""
     rows = db.exec(
-        select(RoomMessage)
-        .where(RoomMessage.exam_session_id == scope.exam.id)
-        .order_by(col(RoomMessage.id).desc())
-        .limit(limit)
+        select(RoomMessage).where(RoomMessage.exam_session_id == scope.exam.id).order_by(col(RoomMessage.id).desc()).limit(limit)
     ).all()
     return [row for row in rows if mine.intersection(row.recipients)]

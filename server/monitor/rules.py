@@ -188,9 +188,7 @@ class Refusal(StrEnum):
 REQUEST_LASTS = timedelta(minutes=30)
 
 
-def may_decide(
-    asked_by: int, asked_at: datetime, decided_at: datetime | None, person_id: int, now: datetime
-) -> Refusal | None:
+def may_decide(asked_by: int, asked_at: datetime, decided_at: datetime | None, person_id: int, now: datetime) -> Refusal | None:
     """None when `person_id` may confirm or decline the request now."""
     if decided_at is not None:
         return Refusal.DECIDED

@@ -107,9 +107,7 @@ def rooms_of(db: Session, exam_session_ids: Iterable[int]) -> dict[int, list[Roo
     )
     found: dict[int, list[RoomPlace]] = {}
     for exam_session_id, room, centre in rows:
-        place = RoomPlace(
-            room.id or 0, room.number, room.name, room.centre_id, centre.name, room.capacity, max(1, room.columns)
-        )
+        place = RoomPlace(room.id or 0, room.number, room.name, room.centre_id, centre.name, room.capacity, max(1, room.columns))
         found.setdefault(exam_session_id, []).append(place)
     return found
 
