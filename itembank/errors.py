@@ -74,3 +74,10 @@ class InvalidItem(ItemBankError):
         listing = "; ".join(f"{p.field}: {p.problem}" for p in problems)
         super().__init__(msg("The item is not valid: %(problems)s", problems=listing))
         self.problems = problems
+
+
+class SamePerson(ItemBankError):
+    """An act that takes two people was asked by one."""
+
+    def __init__(self) -> None:
+        super().__init__(msg("This takes two different people."))

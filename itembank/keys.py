@@ -4,26 +4,22 @@ A key is sealed under 'answer_key' and bound to the exact body it answers and to
 another question does not open. A correction or a cancellation is a further row that names the one it replaces.
 """
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from pydantic import BaseModel, ConfigDict
 from sqlmodel import Session, col, select
 
 from itembank import sealing
-from itembank.errors import InvalidItem, ItemBankError, NotFound, msg
+from itembank.errors import InvalidItem, NotFound, SamePerson, msg
 from itembank.items import ItemBody, ItemKeyData, check_key, write_key
+from itembank.packages import NotSealed, aad_of, get_form, load_slots
 from itembank.tables import ItemKey, ItemVersion
 
 _BATCH: Final = 500
-
-
-class SecondPersonNeeded(ItemBankError):
-    """An act that takes two people was asked by one."""
-
-    def __init__(self) -> None:
-        super().__init__(msg("This takes two different people."))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +98,7 @@ def correct_key(
 ) -> Key:
     """Put another key in force. Marks are not touched here: grading marks again from the new key package.
 
-    Raises `InvalidItem` for a key the question cannot have, `SecondPersonNeeded` when both people are one.
+    Raises `InvalidItem` for a key the question cannot have, `SamePerson` when both people are one.
     """
     version = _version(db, item_version_id)
     body = ItemBody.model_validate(version.body)
@@ -129,6 +125,60 @@ def cancel_item(
     return _supersede(db, keyring, version, key, _Act(by, second_by, reason, now, cancels=True))
 
 
+class KeySlot(BaseModel):
+    """The answer to one slot. `marks` in hundredths."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: str
+    correct: tuple[int, ...]
+    marks: int
+    cancelled: bool
+
+
+class KeyPackage(BaseModel):
+    """All answers of one form. `key_version` is 1 as sealed and grows with every correction or cancellation."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    form_id: int
+    form_digest: str
+    key_version: int
+    keys: dict[int, KeySlot]
+
+
+def snapshot(db: Session, keyring: sealing.Keyring, item_version_ids: Iterable[int]) -> dict[str, dict[str, Any]]:
+    """The keys in force as a JSON value by item version id: what is sealed beside a form."""
+    return {
+        str(version_id): {"correct": list(key.correct), "key_version": key.key_version, "cancelled": key.cancelled}
+        for version_id, key in current_keys(db, keyring, item_version_ids).items()
+    }
+
+
+def key_package(db: Session, form_id: int, keyring: sealing.Keyring) -> KeyPackage:
+    """The answers of a sealed form with every correction since. Grading calls this, nobody else.
+
+    Raises `NotFound`, `NotSealed`; `sealing.Tampered` when a key changed without being recorded as a correction.
+    """
+    form = get_form(db, form_id)
+    if form.sealed_keys is None or form.digest is None:
+        raise NotSealed(form_id)
+    opened = sealing.open_envelope(keyring, sealing.ANSWER_KEY, form.sealed_keys, aad_of(form, form.digest))
+    sealed: dict[str, dict[str, Any]] = json.loads(opened)
+    slots = load_slots(db, form_id)
+    now = current_keys(db, keyring, [version.id for _, version in slots])
+    found: dict[int, KeySlot] = {}
+    corrections = 0
+    for slot, version in slots:
+        key, then = now[version.id], sealed[str(version.id)]
+        added = key.key_version - int(then["key_version"])
+        if added < 0 or (added == 0 and list(key.correct) != then["correct"]):
+            raise sealing.Tampered(msg("The key of slot %(slot)s is not the one sealed.", slot=slot.slot))
+        corrections += added
+        found[slot.slot] = KeySlot(kind=version.kind, correct=key.correct, marks=slot.marks, cancelled=key.cancelled)
+    return KeyPackage(form_id=form_id, form_digest=form.digest, key_version=1 + corrections, keys=found)
+
+
 @dataclass(frozen=True, slots=True)
 class _Act:
     by: int
@@ -140,7 +190,7 @@ class _Act:
 
 def _supersede(db: Session, keyring: sealing.Keyring, version: ItemVersion, key: ItemKeyData, act: _Act) -> Key:
     if act.second_by == act.by:
-        raise SecondPersonNeeded
+        raise SamePerson
     old = _latest(db, version.id)
     number = old.key_version + 1
     row = ItemKey(

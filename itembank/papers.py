@@ -1,0 +1,309 @@
+"""From a blueprint to sealed forms; the map of everything about papers.
+
+`make_papers` is the recipe and reads top to bottom. The solver runs between two short transactions, never inside one: it
+may take seconds, and an SQLite write lock held that long would stop candidates' answers. So it takes `begin`, a maker of
+transactions (`functools.partial(transaction, dbs)`); `within(db)` makes one of a session that is already open.
+
+Elsewhere, and reachable from here: the passport (`passport`), public packages (`packages`), key packages (`keys`), the
+runway (`runway`). The solver is imported where it is used, so that serving code can import this file without it.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import update
+from sqlmodel import Session, col, func, select
+
+from itembank import keys, ledger, sealing
+from itembank.assembly.audit import audit
+from itembank.assembly.model import PoolItem, build, pool_digest
+from itembank.blueprint import BlueprintBody, TopicFacts
+from itembank.errors import ItemBankError, NotFound, msg
+from itembank.items import ItemBody
+from itembank.keys import cancel_item, correct_key, key_package
+from itembank.packages import aad_of, compose, load_media, load_slots, public_package
+from itembank.passport import Step, archive, burn, file_form, get_forms, move, paper_set_ready, refuse_form, review_form, withdraw
+from itembank.pool import Pool, get_bank, load_pool, load_topics, scope_of
+from itembank.tables import Bank, Blueprint, Form, FormSlot, FormState, FormStep, LedgerEntry, PaperSet, ReusePolicy
+
+if TYPE_CHECKING:
+    from itembank.assembly.explain import Explanation, Mend, Shortage
+
+# fmt: off
+__all__ = [
+    "LABELS", "AuditFailed", "Choice", "ClaimsLost", "Infeasible", "MakeResult", "SameFormExists", "TooContested",
+    "Transactions", "archive", "burn", "cancel_item", "choose", "correct_key", "file_form", "key_package",
+    "load_case", "make_papers", "paper_set_ready", "public_package", "refuse_form", "review_form", "seal", "store",
+    "withdraw", "within",
+]
+# fmt: on
+
+Transactions = Callable[[], AbstractContextManager[Session]]
+
+LABELS: Final = "ABCDEFGHJK"
+_ATTEMPTS: Final = 60
+
+
+class TooContested(ItemBankError):
+    """Others took the chosen items again and again; trying once more is sensible."""
+
+    def __init__(self) -> None:
+        super().__init__(msg("Other assemblies are using this bank right now. Try again."))
+
+
+class AuditFailed(ItemBankError):
+    """The recount disagrees with the solver: nothing was stored. A fault of this program."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        super().__init__(msg("The recount of the forms failed: %(faults)s", faults="; ".join(faults)))
+        self.faults = tuple(faults)
+
+
+class ClaimsLost(ItemBankError):
+    """A form no longer holds all its items (it was swept or withdrawn) and cannot be sealed."""
+
+    def __init__(self, form_id: int) -> None:
+        super().__init__(msg("Form %(form_id)s no longer holds its items.", form_id=form_id))
+        self.form_id = form_id
+
+
+class SameFormExists(ItemBankError):
+    """A form with exactly these questions was sealed before."""
+
+    def __init__(self, form_id: int, other_id: int) -> None:
+        super().__init__(msg("Form %(a)s asks exactly what form %(b)s asks.", a=form_id, b=other_id))
+        self.form_id = form_id
+        self.other_id = other_id
+
+
+@dataclass(frozen=True, slots=True)
+class MakeResult:
+    """Stored and reserved, not yet sealed.
+
+    `spread` is the difference in difficulty sums, `bound` the least possible.
+    """
+
+    paper_set_id: int
+    form_ids: tuple[int, ...]
+    spread: int
+    bound: float
+    seed: int
+    bank_digest: str
+    blueprint_digest: str
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Infeasible:
+    """There are no such forms, proved; why, and what would mend it."""
+
+    forms: int
+    bank_digest: str
+    explanation: "Explanation"
+
+    @property
+    def shortages(self) -> tuple["Shortage", ...]:
+        """Single demands the bank cannot meet."""
+        return self.explanation.shortages
+
+    @property
+    def mends(self) -> tuple["Mend", ...]:
+        """The fewest questions to add."""
+        return self.explanation.mends
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Everything an assembly has to know, read in one transaction."""
+
+    bank: Bank
+    blueprint_id: int
+    blueprint_digest: str
+    body: BlueprintBody
+    pool: Pool
+    topics: tuple[TopicFacts, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The forms found, questions in slot order."""
+
+    forms: tuple[tuple[PoolItem, ...], ...]
+    spread: int
+    bound: float
+    bank_digest: str
+
+
+def within(db: Session) -> Transactions:
+    """`begin` for a caller that wants everything in its own open transaction: tests, small jobs."""
+    return lambda: nullcontext(db)
+
+
+def make_papers(
+    begin: Transactions,
+    blueprint_id: int,
+    *,
+    seed: int,
+    now: datetime,
+    by: int,
+    forms: int | None = None,
+    title: str | None = None,
+) -> MakeResult | Infeasible:
+    """Assemble disjoint forms and reserve their items. `forms` None: as many as the blueprint says.
+
+    The same seed on the same pool gives the same forms. A clash means that somebody took an item between reading and
+    storing: read again, solve again without it. Raises `NotFound`, `TooContested`.
+    """
+    for attempt in range(1, _ATTEMPTS + 1):
+        with begin() as db:
+            case = load_case(db, blueprint_id)
+        choice = choose(case, forms or case.body.forms, seed)
+        if isinstance(choice, Infeasible):
+            return choice
+        with begin() as db:
+            made = store(db, case, choice, seed=seed, now=now, by=by, title=title)
+        if made is not None:
+            ids = tuple(form.id for form in made)
+            return MakeResult(
+                made[0].paper_set_id, ids, choice.spread, choice.bound, seed, choice.bank_digest, case.blueprint_digest, attempt
+            )
+    raise TooContested
+
+
+def load_case(db: Session, blueprint_id: int) -> Case:
+    """Read blueprint, bank, topics and pool. Raises `NotFound`."""
+    blueprint = db.get(Blueprint, blueprint_id)
+    if blueprint is None:
+        raise NotFound("blueprint", blueprint_id)
+    bank = get_bank(db, blueprint.bank_id)
+    body = BlueprintBody.model_validate(blueprint.body)
+    return Case(bank, blueprint_id, blueprint.digest, body, load_pool(db, bank), load_topics(db, bank))
+
+
+def choose(case: Case, forms: int, seed: int) -> Choice | Infeasible:
+    """Find the forms, or why there are none. Pure; seconds of work for large banks."""
+    from itembank.assembly.explain import explain
+    from itembank.assembly.solve import find_forms
+
+    free, bank_digest = case.pool.free, pool_digest(case.pool.free)
+    solution = find_forms(build(free, case.body), free, forms, seed)
+    if solution is None:
+        return Infeasible(forms, bank_digest, explain(free, case.pool.spent, case.body, case.topics, forms))
+    chosen = tuple(in_slot_order([free[position] for position in form], case.body) for form in solution.forms)
+    faults = audit(chosen, case.body)
+    if faults:
+        raise AuditFailed(faults)
+    return Choice(chosen, solution.spread, solution.bound, bank_digest)
+
+
+def in_slot_order(form: Sequence[PoolItem], body: BlueprintBody) -> tuple[PoolItem, ...]:
+    """Section by section; within a section in the order of the syllabus."""
+    waiting: dict[str, list[PoolItem]] = defaultdict(list)
+    for item in sorted(form, key=lambda item: (item.topic, item.item_id)):
+        waiting[item.kind].append(item)
+    ordered: list[PoolItem] = []
+    for section in body.sections:
+        ordered += waiting[section.kind][: section.count]
+        del waiting[section.kind][: section.count]
+    return tuple(ordered)
+
+
+def store(
+    db: Session, case: Case, choice: Choice, *, seed: int, now: datetime, by: int, title: str | None = None
+) -> list[Form] | None:
+    """Store set, forms and slots and claim the items, all or nothing; None when somebody else holds one of them."""
+    with db.begin_nested() as savepoint:
+        papers = PaperSet(
+            institution_id=case.bank.institution_id,
+            bank_id=case.bank.id,
+            blueprint_id=case.blueprint_id,
+            title=title or case.body.title,
+            seed=seed,
+            bank_digest=choice.bank_digest,
+            blueprint_digest=case.blueprint_digest,
+            objective=choice.spread,
+            bound=choice.bound,
+            made_at=now,
+            made_by=by,
+        )
+        db.add(papers)
+        db.flush()
+        made = [Form(paper_set_id=papers.id, label=label) for label in LABELS[: len(choice.forms)]]
+        db.add_all(made)
+        db.flush()
+        marks = [(n, s.marks_each) for n, s in enumerate(case.body.sections, 1) for _ in range(s.count)]
+        for form, chosen in zip(made, choice.forms, strict=True):
+            db.add(FormStep(form_id=form.id, state=FormState.COMPOSED, at=now, by=by))
+            db.add_all(_slots(form.id, chosen, marks))
+        db.flush()
+        claims = [
+            ledger.Claim(item.family_id, case.pool.slots.get(item.family_id, 0), item.item_id, form.id)
+            for form, chosen in zip(made, choice.forms, strict=True)
+            for item in chosen
+        ]
+        reusable = case.bank.policy == ReusePolicy.COOLING_OFF
+        if ledger.reserve(db, scope_of(case.bank), claims, reusable=reusable, by=by, now=now):
+            savepoint.rollback()
+            return None
+    return made
+
+
+def _slots(form_id: int, chosen: Sequence[PoolItem], marks: Sequence[tuple[int, int]]) -> list[FormSlot]:
+    return [
+        FormSlot(
+            form_id=form_id,
+            slot=n,
+            item_version_id=item.item_version_id,
+            item_id=item.item_id,
+            family_id=item.family_id,
+            section=section,
+            marks=each,
+        )
+        for n, (item, (section, each)) in enumerate(zip(chosen, marks, strict=True), 1)
+    ]
+
+
+def seal(db: Session, paper_set_id: int, keyring: sealing.Keyring, *, now: datetime, by: int) -> tuple[str, ...]:
+    """Freeze and seal every form of a set (封卷); their digests, by label.
+
+    Paper and keys go into two envelopes, each under a fresh key of its own, wrapped for two purposes. Raises
+    `ClaimsLost`, `SameFormExists`, `WrongState`, `NotFound`.
+    """
+    papers = db.get(PaperSet, paper_set_id)
+    if papers is None:
+        raise NotFound("paper set", paper_set_id)
+    blueprint = db.get(Blueprint, papers.blueprint_id)
+    if blueprint is None:
+        raise NotFound("blueprint", papers.blueprint_id)
+    body = BlueprintBody.model_validate(blueprint.body)
+    digests = tuple(_seal_form(db, form, papers.title, body, keyring, Step(now, by)) for form in get_forms(db, paper_set_id))
+    db.execute(update(PaperSet).where(col(PaperSet.id) == paper_set_id, col(PaperSet.sealed_at).is_(None)).values(sealed_at=now))
+    return digests
+
+
+def _seal_form(db: Session, form: Form, title: str, body: BlueprintBody, keyring: sealing.Keyring, step: Step) -> str:
+    slots = load_slots(db, form.id)
+    held = select(func.count()).where(
+        LedgerEntry.form_id == form.id, col(LedgerEntry.ended_at).is_(None), col(LedgerEntry.burned_at).is_(None)
+    )
+    if db.exec(held).one() != len(slots):
+        raise ClaimsLost(form.id)
+    digests = frozenset[str]().union(*(ItemBody.model_validate(version.body).media for _, version in slots))
+    package = compose(form, title, body, slots, load_media(db, digests))
+    other = db.exec(select(Form.id).where(Form.digest == package.digest)).first()
+    if other is not None:
+        raise SameFormExists(form.id, other)
+    aad = aad_of(form, package.digest)
+    paper = sealing.canonical_json(package.model_dump(mode="json"))
+    answers = sealing.canonical_json(keys.snapshot(db, keyring, [version.id for _, version in slots]))
+    values = {
+        "digest": package.digest,
+        "sealed": sealing.seal_envelope(keyring, sealing.PAPER, paper, aad),
+        "sealed_keys": sealing.seal_envelope(keyring, sealing.ANSWER_KEY, answers, aad),
+    }
+    move(db, form.id, FormState.SEALED, step, **values)
+    return package.digest
