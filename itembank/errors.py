@@ -76,7 +76,7 @@ class InvalidItem(ItemBankError):
         self.problems = problems
 
 
-class SamePerson(ItemBankError):
+class SecondPersonNeeded(ItemBankError):
     """An act that takes two people was asked by one."""
 
     def __init__(self) -> None:

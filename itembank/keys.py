@@ -14,10 +14,17 @@ from pydantic import BaseModel, ConfigDict
 from sqlmodel import Session, col, select
 
 from itembank import sealing
-from itembank.errors import InvalidItem, NotFound, SamePerson, msg
+from itembank.errors import InvalidItem, NotFound, SecondPersonNeeded, msg
 from itembank.items import ItemBody, ItemKeyData, check_key, write_key
 from itembank.packages import NotSealed, aad_of, get_form, load_slots
 from itembank.tables import ItemKey, ItemVersion
+
+# fmt: off
+__all__ = [
+    "Key", "KeyPackage", "KeySlot", "SecondPersonNeeded", "add_first_key", "cancel_item", "correct_key", "current_keys",
+    "key_package", "open_key", "read_key", "seal_key", "snapshot",
+]
+# fmt: on
 
 _BATCH: Final = 500
 
@@ -98,7 +105,7 @@ def correct_key(
 ) -> Key:
     """Put another key in force. Marks are not touched here: grading marks again from the new key package.
 
-    Raises `InvalidItem` for a key the question cannot have, `SamePerson` when both people are one.
+    Raises `InvalidItem` for a key the question cannot have, `SecondPersonNeeded` when both people are one.
     """
     version = _version(db, item_version_id)
     body = ItemBody.model_validate(version.body)
@@ -190,7 +197,7 @@ class _Act:
 
 def _supersede(db: Session, keyring: sealing.Keyring, version: ItemVersion, key: ItemKeyData, act: _Act) -> Key:
     if act.second_by == act.by:
-        raise SamePerson
+        raise SecondPersonNeeded
     old = _latest(db, version.id)
     number = old.key_version + 1
     row = ItemKey(

@@ -14,7 +14,7 @@ from sqlalchemy import CursorResult, update
 from sqlmodel import Session, col, select
 
 from itembank import ledger
-from itembank.errors import ItemBankError, Message, NotFound, SamePerson, msg
+from itembank.errors import ItemBankError, NotFound, SecondPersonNeeded, msg
 from itembank.packages import get_form
 from itembank.tables import Filing, Form, FormSlot, FormState, FormStep, Item, ItemState, PaperSet
 
@@ -32,6 +32,19 @@ NEXT: Final[Mapping[FormState, frozenset[FormState]]] = MappingProxyType(
     }
 )
 """Which steps may follow which. An opened form is never voided: its items are used, whatever became of the exam."""
+
+
+_UNREADY: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        S.COMPOSED: "A form of this paper set is not sealed.",
+        S.REVIEWED: "A reviewed form of this paper set is not sealed.",
+        S.SEALED: "A form of this paper set has no filing number yet.",
+        S.REFUSED: "A form of this paper set was refused by the authority.",
+        S.VOIDED: "A form of this paper set was withdrawn.",
+        S.OPENED: "This paper set has been opened before.",
+        S.ARCHIVED: "This paper set is archived.",
+    }
+)
 
 
 class WrongState(ItemBankError):
@@ -107,11 +120,11 @@ def refuse_form(db: Session, form_id: int, *, by: int, now: datetime, note: str,
 def withdraw(db: Session, paper_set_id: int, *, by: int, second_by: int, reason: str, now: datetime, leaked: bool = False) -> int:
     """Void the unopened forms of a set and give their items back (作废); how many claims ended. Two different people.
 
-    `leaked`: the items are quarantined instead of becoming available. Raises `SamePerson`; `WrongState` once any form
+    `leaked`: the items are quarantined instead of becoming available. Raises `SecondPersonNeeded`; `WrongState` once any form
     was opened.
     """
     if by == second_by:
-        raise SamePerson
+        raise SecondPersonNeeded
     forms = [form for form in get_forms(db, paper_set_id) if form.state != FormState.VOIDED]
     for form in forms:
         move(db, form.id, FormState.VOIDED, Step(now, by, second_by, reason))
@@ -145,27 +158,10 @@ def archive(db: Session, paper_set_id: int, *, by: int, now: datetime) -> None:
         move(db, form.id, FormState.ARCHIVED, Step(now, by))
 
 
-def paper_set_ready(db: Session, paper_set_id: int) -> list[Message]:
-    """Why no exam session may be scheduled with this set; empty when it may."""
-    forms = get_forms(db, paper_set_id)
-    reasons = [_unready(form) for form in forms]
-    return [reason for reason in reasons if reason is not None]
-
-
-def _unready(form: Form) -> Message | None:
-    match form.state:
-        case FormState.FILED:
-            return None
-        case FormState.COMPOSED | FormState.REVIEWED:
-            return msg("Form %(label)s is not sealed.", label=form.label)
-        case FormState.SEALED:
-            return msg("Form %(label)s has no filing number yet.", label=form.label)
-        case FormState.REFUSED:
-            return msg("Form %(label)s was refused by the authority.", label=form.label)
-        case FormState.VOIDED:
-            return msg("Form %(label)s was withdrawn.", label=form.label)
-        case _:
-            return msg("Form %(label)s has been opened before.", label=form.label)
+def paper_set_ready(db: Session, paper_set_id: int) -> list[str]:
+    """Why no exam session may be scheduled with this set, as msgids without parameters; empty when it may."""
+    states = {form.state for form in get_forms(db, paper_set_id)}
+    return [reason for state, reason in _UNREADY.items() if state in states]
 
 
 def get_forms(db: Session, paper_set_id: int) -> Sequence[Form]:
