@@ -18,6 +18,7 @@ from server.bus import InProcessBus
 from server.clock import Clock, SystemClock
 from server.edge import Edge
 from server.errors import AppError, Invalid, NotFound, SignInNeeded, TooMany
+from server.jobs import Jobs
 from server.keyring import Keyring
 from server.pages import _
 from server.settings import Settings
@@ -34,6 +35,8 @@ def create_app(settings: Settings, *, clock: Clock | None = None, keyring: Keyri
     app.state.clock = clock or SystemClock()
     app.state.keyring = keyring or Keyring.open_folder(settings.keys)
     app.state.bus = InProcessBus()
+    app.state.jobs = Jobs(settings, app.state.dbs, app.state.clock)
+    app.state.on_stop = []  # called when a stop is asked for, before connections are waited for
     app.mount("/static", StaticFiles(directory=Path(pages.WEB) / "static"), name="static")
     for router in (auth_routes.router,):
         app.include_router(router)
@@ -51,6 +54,7 @@ def _lifespan() -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         db.check_durable(app.state.dbs.write)
         yield
+        app.state.jobs.stop()
         app.state.dbs.dispose()
 
     return lifespan

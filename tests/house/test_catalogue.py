@@ -42,11 +42,12 @@ def test_every_sentence_has_its_chinese() -> None:
 
 
 def test_placeholders_survive_the_translation() -> None:
-    wrong = []
-    for msgid, translation in pages.catalogue("zh_CN").items():
-        for text in [translation] if isinstance(translation, str) else translation:
-            if set(PLACEHOLDER.findall(msgid)) != set(PLACEHOLDER.findall(text)):
-                wrong.append(msgid)
+    wrong = [
+        msgid
+        for msgid, translation in pages.catalogue("zh_CN").items()
+        for text in ([translation] if isinstance(translation, str) else translation)
+        if set(PLACEHOLDER.findall(msgid)) != set(PLACEHOLDER.findall(text))
+    ]
     assert wrong == []
 
 

@@ -1,0 +1,75 @@
+"""Running the application: uvicorn with the settings an exam needs, and an orderly way to stop.
+
+uvicorn runs the lifespan's shutdown only after every connection has closed, and held pulses and event streams would keep
+theirs open. So the signal itself first calls everything in `app.state.on_stop` (answer held pulses, end streams), and
+then uvicorn waits for what is in flight and the lifespan drains the writer.
+"""
+
+import socket
+from types import FrameType
+
+import structlog
+import uvicorn
+from fastapi import FastAPI
+
+from server.settings import Settings
+
+log = structlog.get_logger()
+
+KEEP_ALIVE_S = 75
+"""Longer than the rhythm of saves and pulses; with 5 s every save would be a new connection."""
+STOP_WITHIN_S = 5
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
+        super().__init__(config)
+        self._app = app
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """The signal: let go of what is held, then stop as uvicorn does."""
+        for let_go in self._app.state.on_stop:
+            let_go()
+        super().handle_exit(sig, frame)
+
+
+def serve(app: FastAPI, settings: Settings, *, ready: str = "") -> None:
+    """Serve until a signal. `ready` is printed once the port listens."""
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        log_level="warning",
+        access_log=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=STOP_WITHIN_S,
+        proxy_headers=settings.behind_tls,
+        server_header=False,
+        backlog=4096,
+    )
+    listener = listen(settings)
+    if ready:
+        print(ready, flush=True)
+    _Server(config, app).run(sockets=[listener])
+
+
+class PortTaken(Exception):
+    """Something else listens there."""
+
+
+def listen(settings: Settings) -> socket.socket:
+    """The listening socket, so that a taken port is said before anything else starts."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        listener.close()
+        raise PortTaken(
+            f"{settings.host}:{settings.port} cannot be used ({error.strerror}). Stop the other program or choose another "
+            "port: JIKAO_PORT=8100"
+        ) from None
+    listener.listen(4096)
+    listener.set_inheritable(True)
+    return listener

@@ -1,0 +1,96 @@
+"""The real server as a process of its own, and a real browser: for journeys, screenshots and load."""
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.postgresql import free_port
+
+JIKAO = [sys.executable, "-m", "server.cli"]
+
+
+def chromium() -> str:
+    """Path of a Chromium: `JIKAO_CHROMIUM`, PATH, or Playwright's cache."""
+    given = os.environ.get("JIKAO_CHROMIUM")
+    if given:
+        return given
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        found = shutil.which(name)
+        if found:
+            return found
+    cached = sorted(Path.home().glob(".cache/ms-playwright/chromium-*/chrome-linux*/chrome"))
+    if cached:
+        return str(cached[-1])
+    raise RuntimeError("no Chromium found: apt-get install chromium, or set JIKAO_CHROMIUM")
+
+
+class LiveServer:
+    """A `jikao serve` process that can be killed and started again on the same port and data."""
+
+    def __init__(self, data_dir: Path, **environment: str) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.data_dir = data_dir
+        self.environment = {
+            **os.environ,
+            "JIKAO_DATA_DIR": str(data_dir),
+            "JIKAO_PORT": str(self.port),
+            **environment,
+        }
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def command(self, *arguments: str) -> None:
+        """Run another `jikao` command on the same data."""
+        subprocess.run([*JIKAO, *arguments], env=self.environment, check=True, capture_output=True, timeout=120)
+
+    def start(self) -> None:
+        log = (self.data_dir / "server.log").open("ab")
+        self.process = subprocess.Popen([*JIKAO, "serve"], env=self.environment, stdout=log, stderr=log)
+        log.close()
+        wait_for(f"{self.url}/readyz", self.process)
+
+    def kill(self) -> None:
+        """kill -9."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait(timeout=10)
+
+    def stop(self) -> int:
+        """SIGTERM; returns the exit code."""
+        if self.process is None or self.process.poll() is not None:
+            return 0
+        self.process.terminate()
+        return self.process.wait(timeout=20)
+
+
+def wait_for(url: str, process: "subprocess.Popen[bytes] | None" = None, seconds: float = 30) -> None:
+    """Until `url` answers 200."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if process is not None and process.poll() is not None:
+            raise RuntimeError(f"the server ended with {process.returncode} before it answered")
+        with contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError):
+            with urllib.request.urlopen(url, timeout=2) as answer:
+                if answer.status == 200:
+                    return
+        time.sleep(0.05)
+    raise RuntimeError(f"{url} did not answer within {seconds} s")
+
+
+@contextlib.contextmanager
+def serving(data_dir: Path, **environment: str) -> Iterator[LiveServer]:
+    """A migrated, running server on `data_dir`."""
+    server = LiveServer(data_dir, **environment)
+    server.command("migrate")
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
