@@ -6,10 +6,10 @@ result digest names all that was decided, so that two machines which agree on th
 The rules, version 1:
 
 - *single*, *true_false*: the marks when exactly one option is chosen and it is in the key, else 0.
-- *multiple*: the marks when the chosen options are exactly the key. Otherwise 0, or, where the profile gives part marks:
-  a non-empty proper subset of the key (少选, nothing wrong chosen) gives half the marks, rounded down to a hundredth:
-  the rule 「选对但不全得一半分」 of the national examinations. "So much per option" would need marks per option in the
-  blueprint.
+- *multiple*: the marks when the chosen options are exactly the key. Otherwise 0, or, where the profile gives part
+  marks: a non-empty proper subset of the key (少选, nothing wrong chosen) gives half the marks, rounded down to a
+  hundredth: the rule 「选对但不全得一半分」 of the national examinations. "So much per option" would need marks per
+  option in the blueprint.
 - blank: 0.
 - a cancelled item, `full_marks`: everyone who sat gets its marks, blank or not (全员给分).
 - a cancelled item, `leave_out`: nobody gets marks for it, and the sum is scaled up to the full marks of the paper:

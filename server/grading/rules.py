@@ -23,6 +23,7 @@ PUBLISHED_ALREADY: Final = _(
     "These results are published and stay as they are. Record the objection with the item and the reason, and let the "
     "institution decide on a notice of correction; a key is no longer changed here."
 )
+DECIDED_ALREADY: Final = _("This proposal has been decided already.")
 SECOND_PERSON: Final = _("This needs a second person: whoever proposed it cannot approve it.")
 
 
@@ -51,7 +52,7 @@ def correction_refusal(state: str, *, has_run: bool, publication_open: bool) -> 
 def decision_refusal(proposed_by: int, decided_by: int, decision: str | None, verdict: str) -> str | None:
     """Why this person cannot decide so: decided already, or the proposer approving, or another withdrawing."""
     if decision is not None:
-        return _("This proposal has been decided already.")
+        return DECIDED_ALREADY
     if verdict == "approved" and proposed_by == decided_by:
         return SECOND_PERSON
     if verdict == "withdrawn" and proposed_by != decided_by:
@@ -59,9 +60,7 @@ def decision_refusal(proposed_by: int, decided_by: int, decision: str | None, ve
     return None
 
 
-def publishing_refusal(
-    state: str, *, run_no: int | None, corrections_open: int, unmarked_correction: bool
-) -> str | None:
+def publishing_refusal(state: str, *, run_no: int | None, corrections_open: int, unmarked_correction: bool) -> str | None:
     """Why results cannot be proposed for publishing, or published."""
     if state == "published":
         return _("These results are published already.")
@@ -99,14 +98,20 @@ def flags(facts: ItemFacts, key: SlotKey) -> list[str]:
     best_wrong = max((n for option, n in facts.better.items() if option not in key.correct), default=0)
     least_right = min(facts.better.get(option, 0) for option in key.correct)
     if best_wrong > least_right:
-        found.append(
-            _("Possible wrong key: in the better half, a wrong option was chosen more often than a right one.")
-        )
+        found.append(_("Possible wrong key: in the better half, a wrong option was chosen more often than a right one."))
     if facts.p is not None and facts.p < 0.2:
         found.append(_("Very hard: less than 20% of the marks were won."))
     if facts.p is not None and facts.p > 0.97:
         found.append(_("Very easy: nearly everyone got it right."))
     return found
+
+
+def better_half(rest_totals: list[int]) -> list[int]:
+    """Positions of those at or above the median of what they won on the rest of the paper: ties stay together."""
+    if not rest_totals:
+        return []
+    median = sorted(rest_totals)[len(rest_totals) // 2]
+    return [n for n, total in enumerate(rest_totals) if total >= median]
 
 
 def mask_number(number: str) -> str:

@@ -1,0 +1,100 @@
+"""What waits to be marked, and who sets it going: the sweeper of the serving process, or the command line."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+from cryptography.exceptions import InvalidTag
+from sqlmodel import Session, col, select
+
+from itembank.errors import ItemBankError
+from server.audit.trail import SYSTEM
+from server.clock import Clock
+from server.db import Databases, reading, transaction
+from server.errors import AppError
+from server.grading import rules, runs
+from server.grading.marking import MarkingError
+from server.grading.tables import MarkingRun
+from server.jobs import Job, Jobs
+from server.keyring import Keyring, KeyringError
+from server.pages import _, translate
+from server.registry.tables import ExamSession
+
+log = structlog.get_logger()
+
+AUTOMATIC: Final = _("Marked by itself at the end of the exam session.")
+AFTER_CORRECTION: Final = _("Marked again after key correction %(no)s.")
+RETRY: Final = timedelta(seconds=60)
+
+
+def reason_text(run: MarkingRun) -> str:
+    """Why a run was made, in the reader's language."""
+    if run.reason == AFTER_CORRECTION:
+        return translate(AFTER_CORRECTION, no=run.correction_no)
+    return translate(AUTOMATIC) if run.reason == AUTOMATIC else run.reason
+
+
+def reason_of(correction: int) -> str:
+    """The reason to store (a msgid) for a run that brings in `correction`, 0 for the first one."""
+    return AFTER_CORRECTION if correction else AUTOMATIC
+
+
+def due(db: Session) -> Iterator[tuple[int, int]]:
+    """(exam session, approved correction not yet marked or 0) of all that wait to be marked."""
+    sessions = db.exec(
+        select(ExamSession.id, ExamSession.state).where(col(ExamSession.state).in_(rules.MARKABLE)).order_by(col(ExamSession.id))
+    ).all()
+    for exam_session_id, state in sessions:
+        if exam_session_id is None:
+            continue
+        run = runs.latest(db, exam_session_id)
+        correction = runs.approved_correction(db, exam_session_id)
+        behind = run is not None and correction > run.correction_no
+        if (state == "ended" or behind) and runs.unfinished(db, exam_session_id) == 0:
+            yield exam_session_id, correction if behind else 0
+
+
+def mark_finished(dbs: Databases, keyring: Keyring, clock: Clock) -> list[int]:
+    """Mark every exam session that waits for it, here and now; returns those that were. For the command line and tests.
+
+    One that cannot be marked is logged and left for the next time; it does not hold up the others.
+    """
+    with reading(dbs) as db:
+        waiting = list(due(db))
+    done = []
+    for exam_session_id, correction in waiting:
+        try:
+            reason = reason_of(correction)
+            if runs.mark_session(dbs, keyring, clock, exam_session_id, by=SYSTEM, reason=reason) is not None:
+                done.append(exam_session_id)
+        except (AppError, ItemBankError, MarkingError, KeyringError, InvalidTag) as error:
+            log.warning("marking_waits", exam_session=exam_session_id, why=type(error).__name__)
+    return done
+
+
+def queue_due(dbs: Databases, clock: Clock, jobs: Jobs) -> list[int]:
+    """The duty of the serving process: hand what waits to the child process. Returns the exam sessions queued.
+
+    Cheap when nothing waits. A marking that failed is tried again after a minute.
+    """
+    with reading(dbs) as db:
+        waiting = list(due(db))
+        busy = _busy(db, clock.now()) if waiting else set()
+    queued = [exam_session_id for exam_session_id, _correction in waiting if exam_session_id not in busy]
+    for exam_session_id in queued:
+        with transaction(dbs) as db:
+            jobs.submit(db, "grading.mark", {"exam_session_id": exam_session_id}, SYSTEM)
+    if queued:
+        jobs.wake()
+    return queued
+
+
+def _busy(db: Session, now: datetime) -> set[int]:
+    rows = db.exec(select(Job).where(Job.kind == "grading.mark", col(Job.created_at) > now - timedelta(days=1))).all()
+    return {
+        int(job.args["exam_session_id"])
+        for job in rows
+        if job.state in ("queued", "running")
+        or (job.state in ("failed", "cancelled") and job.ended_at and now - job.ended_at < RETRY)
+    }

@@ -1,0 +1,72 @@
+"""Answer keys on their way into marking: from the item bank, and sealed copies kept with each run.
+
+The only callers are `runs`, `corrections`, `checks`, `candidates` and `work`, all of this slice.
+"""
+
+from collections.abc import Mapping
+
+import msgspec
+from sqlmodel import Session, col, select
+
+from itembank import papers, sealing
+from itembank.tables import Form
+from server.errors import Conflict
+from server.grading.marking import FormKey, SlotKey
+from server.grading.tables import MarkingKey
+from server.pages import _
+
+
+def forms_of(db: Session, paper_set_id: int | None) -> dict[int, str]:
+    """Form id -> label, in order of the labels."""
+    if paper_set_id is None:
+        raise Conflict(_("This exam session has no papers, so there is nothing to mark."))
+    rows = db.exec(select(Form.id, Form.label).where(Form.paper_set_id == paper_set_id).order_by(col(Form.label))).all()
+    return dict(rows)
+
+
+def read(db: Session, keyring: sealing.Keyring, form_id: int) -> FormKey:
+    """The keys in force for one form. Errors of the item bank pass through."""
+    package = papers.key_package(db, form_id, keyring)
+    slots = {
+        int(slot): SlotKey(key.kind, tuple(sorted(key.correct)), key.marks, key.cancelled) for slot, key in package.keys.items()
+    }
+    return FormKey(package.form_id, package.form_digest, package.key_version, slots)
+
+
+def seal(keyring: sealing.Keyring, exam_session_id: int, run_no: int, key: FormKey) -> bytes:
+    """`key` as this run used it, readable with the answer keys only, bound to its place."""
+    plain = {
+        "form_digest": key.form_digest,
+        "version": key.version,
+        "slots": [[slot, k.kind, list(k.correct), k.marks, k.cancelled] for slot, k in sorted(key.slots.items())],
+    }
+    return keyring.seal(sealing.ANSWER_KEY, sealing.canonical_json(plain), _aad(exam_session_id, run_no, key.form_id))
+
+
+def of_run(db: Session, keyring: sealing.Keyring, exam_session_id: int, run_no: int) -> Mapping[int, FormKey]:
+    """Form id -> the keys a run used. Raises the keyring's error when a row was changed or moved."""
+    rows = db.exec(select(MarkingKey).where(MarkingKey.exam_session_id == exam_session_id, MarkingKey.run_no == run_no)).all()
+    return {row.form_id: _open(keyring, row) for row in rows}
+
+
+def _open(keyring: sealing.Keyring, row: MarkingKey) -> FormKey:
+    aad = _aad(row.exam_session_id, row.run_no, row.form_id)
+    plain = msgspec.json.decode(keyring.open(sealing.ANSWER_KEY, row.sealed, aad))
+    slots = {slot: SlotKey(kind, tuple(correct), marks, gone) for slot, kind, correct, marks, gone in plain["slots"]}
+    return FormKey(row.form_id, plain["form_digest"], plain["version"], slots)
+
+
+def _aad(exam_session_id: int, run_no: int, form_id: int) -> bytes:
+    return f"marking_key:{exam_session_id}:{run_no}:{form_id}".encode()
+
+
+def seal_choice(keyring: sealing.Keyring, exam_session_id: int, no: int, correct: tuple[int, ...]) -> bytes:
+    """The key a correction proposes."""
+    plain = sealing.canonical_json(list(correct))
+    return keyring.seal(sealing.ANSWER_KEY, plain, f"key_correction:{exam_session_id}:{no}".encode())
+
+
+def open_choice(keyring: sealing.Keyring, exam_session_id: int, no: int, sealed: bytes) -> tuple[int, ...]:
+    """What `seal_choice` sealed."""
+    plain = keyring.open(sealing.ANSWER_KEY, sealed, f"key_correction:{exam_session_id}:{no}".encode())
+    return tuple(msgspec.json.decode(plain))
