@@ -128,6 +128,7 @@ RESULTS: dict[str, str] = {
     "storage": _("Not stored: try again"),
     "shutdown": _("The server is restarting: try again"),
     "failed": _("Not stored: call the administrator"),
+    "seat_taken": _("The old PC is fenced, but the seat is not free any more: choose another"),
     "no_answer": _("No answer from the server: look at the seat before you try again"),
 }
 

@@ -124,3 +124,12 @@ def asker(row: ApprovalRequest) -> Actor:
 def _note(db: Session, verb: str, row: ApprovalRequest, who: Staff, now: datetime) -> None:
     detail = {"request": row.id, "kind": row.kind, "entries": row.entry_nos, **row.detail}
     trail.append(db, who.actor, verb, f"exam_session:{row.exam_session_id}", now=now, detail=detail)
+
+
+def standing(row: ApprovalRequest, now: datetime) -> str:
+    """waiting, expired, declined, confirmed (command sent) or interrupted (confirmed, but the outcome was not noted)."""
+    if row.decision == "declined":
+        return "declined"
+    if row.decision == "confirmed":
+        return "confirmed" if row.done_at else "interrupted"
+    return "expired" if now - row.asked_at >= rules.REQUEST_LASTS else "waiting"

@@ -20,6 +20,9 @@ from server.monitor.tables import Incident
 from server.pages import _, beijing, translate
 from server.registry.tables import Entry, Room
 
+VOIDED = "本场考试作废"
+"""Action taken in the line a voided paper adds; records are kept in Chinese."""
+
 _FUTURE_TOLERANCE = timedelta(minutes=1)
 
 
