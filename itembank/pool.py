@@ -1,8 +1,9 @@
 """Reads from SQL what may be drawn: visible items, a bank's topics, the pool for assembly with what is spoken for."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from sqlalchemy import ColumnElement, func
 from sqlmodel import Session, and_, col, or_, select
@@ -22,6 +23,8 @@ from itembank.tables import (
     ReusePolicy,
     Topic,
 )
+
+_BATCH: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +47,10 @@ def get_bank(db: Session, bank_id: int) -> Bank:
     return bank
 
 
-def visible() -> ColumnElement[bool]:
-    """Condition on `Item`: written by hand, or of a published import. Every list of items filters by it."""
+def visible(item: type[Item] = Item) -> ColumnElement[bool]:
+    """Condition on `Item` (or an alias of it): written by hand, or of a published import. Every list of items filters by it."""
     published = select(ImportBatch.id).where(ImportBatch.state == BatchState.PUBLISHED)
-    return or_(col(Item.import_batch_id).is_(None), col(Item.import_batch_id).in_(published))
+    return or_(col(item.import_batch_id).is_(None), col(item.import_batch_id).in_(published))
 
 
 def scope_of(bank: Bank) -> str:
@@ -55,6 +58,32 @@ def scope_of(bank: Bank) -> str:
     if bank.provenance == Provenance.SELF_BUILT:
         return f"institution:{bank.institution_id}"
     return f"bank:{bank.id}"
+
+
+def banks_in_scope(db: Session, bank: Bank) -> list[int]:
+    """The banks within which a question must not come twice: all self-built ones of the institution, or this one."""
+    if bank.provenance != Provenance.SELF_BUILT:
+        return [bank.id]
+    statement = select(Bank.id).where(Bank.institution_id == bank.institution_id, Bank.provenance == Provenance.SELF_BUILT)
+    return list(db.exec(statement.order_by(col(Bank.id))))
+
+
+def find_same(db: Session, bank: Bank, normal_digests: Iterable[str]) -> dict[str, int]:
+    """Which of these questions the scope of the bank already has, in whatever version: digest -> item id.
+
+    Items of unpublished imports do not count.
+    """
+    wanted, found = sorted(set(normal_digests)), dict[str, int]()
+    banks = banks_in_scope(db, bank)
+    for start in range(0, len(wanted), _BATCH):
+        statement = (
+            select(ItemVersion.normal_digest, Item.id)
+            .join(Item, col(Item.id) == col(ItemVersion.item_id))
+            .where(col(ItemVersion.normal_digest).in_(wanted[start : start + _BATCH]), col(Item.bank_id).in_(banks), visible())
+            .order_by(col(Item.id).desc())
+        )
+        found.update(dict(db.exec(statement).all()))
+    return found
 
 
 def capacity_of(bank: Bank) -> int:

@@ -124,30 +124,31 @@ def _families(pool: Iterable[PoolItem], row: Row) -> int:
     return len({item.family_id for item in pool if row.matches(item.kind, item.topic, item.importance)})
 
 
-def smallest_mend(model: Model, body: BlueprintBody, forms: int) -> tuple[Mend, ...] | None:
-    """The fewest questions to add so that `forms` forms exist, or None when no number of them is enough."""
-    program, bought = _purchase(model, body, forms)
+def smallest_mend(model: Model, body: BlueprintBody, forms: int, *, together: bool = False) -> tuple[Mend, ...] | None:
+    """The fewest questions to add so that `forms` forms exist, or None when no number of them is enough.
+
+    `together` adds the forms up and does not deal the questions out among them: far smaller, for many forms; the answer
+    is then a least number.
+    """
+    program, bought = _purchase(model, body, forms, together)
     answer = minimise(program)
     if answer.x is None:
         return None
     return _mends(model, [round(answer.x[column]) for column in bought])
 
 
-def _purchase(model: Model, body: BlueprintBody, forms: int) -> tuple[Program, range]:
-    program, x = forms_program(model, forms, supply=False)
-    cells = len(model.cells)
-    bought = program.variables(cells, cost=1.0)
+def _purchase(model: Model, body: BlueprintBody, forms: int, together: bool) -> tuple[Program, range]:
+    many = forms if together else 1
+    program, x = forms_program(model, forms // many, supply=False, times=many)
+    most = float(forms * body.item_count)
+    bought = program.variables(len(model.cells), cost=1.0)
     middle = (model.difficulty_low + model.difficulty_high) / (200 * body.item_count)
     for c, cell in enumerate(model.cells):
         torn = cell.column[-1] >= 0
         program.cost[bought[c]] = 1.0 + _OFF_CENTRE * abs(cell.difficulty - middle)
-        program.upper[bought[c]] = 0.0 if torn else float(forms * body.item_count)
-        program.row(
-            -float(forms * body.item_count),
-            [*(columns[c] for columns in x), bought[c]],
-            [*([1.0] * forms), -1.0],
-            float(model.supply[c]),
-        )
+        program.upper[bought[c]] = 0.0 if torn else most
+        taken = [columns[c] for columns in x]
+        program.row(-most, [*taken, bought[c]], [*([1.0] * len(taken)), -1.0], float(model.supply[c]))
     return program, bought
 
 

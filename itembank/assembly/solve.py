@@ -112,18 +112,21 @@ def find_forms(model: Model, pool: Sequence[PoolItem], forms: int, seed: int) ->
     return Solution(_draw(model, pool, taken, random), least, round(parallel.bound, 6))
 
 
-def forms_program(model: Model, forms: int, *, supply: bool = True) -> tuple[Program, list[range]]:
-    """The rows every form has to meet, and (unless `supply` is False) that the bank is not drawn on twice."""
+def forms_program(model: Model, forms: int, *, supply: bool = True, times: int = 1) -> tuple[Program, list[range]]:
+    """The rows every form has to meet, and (unless `supply` is False) that the bank is not drawn on twice.
+
+    `times` scales every bound: one block of variables then stands for so many forms added up.
+    """
     program = Program()
     cells = len(model.cells)
-    x = [program.variables(cells, upper=float(model.item_count)) for _ in range(forms)]
+    x = [program.variables(cells, upper=float(model.item_count * times)) for _ in range(forms)]
     nonzero = [np.flatnonzero(row) for row in model.counts]
     weights = [float(value) for value in model.difficulty]
     for columns in x:
         for r, inside in enumerate(nonzero):
             program.row(float(model.low[r]), [columns[int(c)] for c in inside], [1.0] * len(inside), float(model.high[r]))
         scaled = [100.0 * weight for weight in weights]
-        program.row(float(model.difficulty_low), list(columns), scaled, float(model.difficulty_high))
+        program.row(float(model.difficulty_low * times), list(columns), scaled, float(model.difficulty_high * times))
     if supply:
         for c in range(cells):
             program.row(0.0, [columns[c] for columns in x], [1.0] * forms, float(model.supply[c]))
