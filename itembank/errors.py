@@ -15,7 +15,7 @@ class Message:
     """An English sentence to translate, and what goes into it. ``str()`` gives the English text."""
 
     msgid: str
-    params: Mapping[str, Param] = field(default_factory=dict)
+    params: Mapping[str, Param] = field(default_factory=dict, hash=False)
 
     def __str__(self) -> str:
         return self.msgid % self.params

@@ -76,9 +76,10 @@ class Syllabus:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that does not add up. ``code`` is the full code of the place, empty for the whole table."""
+    """One thing that does not add up: at the full code of a place (empty: the whole table), in one of its fields."""
 
     code: str
+    field: str  # code, name, importance, ratio, weight, leaf_count or leaves
     problem: Message
     mend: Message
 
@@ -126,20 +127,19 @@ def _check_codes(tree: Syllabus) -> Iterator[Problem]:
     places += [(code, leaf.code, leaf.name) for code, leaf in walk_leaves(tree)]
     for full, own, name in places:
         if not _CODE.fullmatch(own):
-            yield Problem(
-                full, msg("The code “%(code)s” is not usable.", code=own), msg("Use 1 to 8 letters or digits.")
-            )
+            yield Problem(full, "code", msg("The code “%(code)s” is not usable.", code=own), msg("Use 1 to 8 letters or digits."))
         if full in seen:
             yield Problem(
-                full, msg("The code %(code)s occurs twice.", code=full), msg("Give each area and leaf its own code.")
+                full, "code", msg("The code %(code)s occurs twice.", code=full), msg("Give each area and leaf its own code.")
             )
         if not name:
-            yield Problem(full, msg("There is no name."), msg("Write the name of the area or leaf."))
+            yield Problem(full, "name", msg("There is no name."), msg("Write the name of the area or leaf."))
         seen.add(full)
     for full, leaf in walk_leaves(tree):
         if leaf.importance not in IMPORTANCES:
             yield Problem(
                 full,
+                "importance",
                 msg("The importance “%(value)s” is not X, Y or Z.", value=leaf.importance),
                 msg("Write X (核心), Y (一般) or Z (辅助)."),
             )
@@ -150,25 +150,25 @@ def _check_total(tree: Syllabus) -> Iterator[Problem]:
     if total != TOTAL_WEIGHT:
         yield Problem(
             "",
+            "weight",
             msg("The weights of the first level add up to %(total)s, not 100.", total=str(total)),
             msg("Correct the weights of the first level."),
         )
     found = sum(1 for _ in walk_leaves(tree))
     if not found:
-        yield Problem("", msg("The table has no leaf."), msg("Add the 鉴定点 rows."))
+        yield Problem("", "leaves", msg("The table has no leaf."), msg("Add the 鉴定点 rows."))
     elif tree.leaf_count is not None and tree.leaf_count != found:
         yield Problem(
             "",
-            msg(
-                "The table says it has %(stated)s leaves, but there are %(found)s.", stated=tree.leaf_count, found=found
-            ),
+            "leaf_count",
+            msg("The table says it has %(stated)s leaves, but there are %(found)s.", stated=tree.leaf_count, found=found),
             msg("Correct the number, or look for missing or doubled rows."),
         )
 
 
 def _check_area(code: str, area: Area) -> Iterator[Problem]:
     if not area.areas and not area.leaves:
-        yield Problem(code, msg("The area has nothing under it."), msg("Add its leaves, or remove the area."))
+        yield Problem(code, "leaves", msg("The area has nothing under it."), msg("Add its leaves, or remove the area."))
     yield from _check_ratio(code, area)
     yield from _check_weight(code, area)
 
@@ -176,7 +176,7 @@ def _check_area(code: str, area: Area) -> Iterator[Problem]:
 def _check_ratio(code: str, area: Area) -> Iterator[Problem]:
     """Against what stands right below, so that one slip is reported in one place and not on every level above it."""
     if area.ratio is None:
-        yield Problem(code, msg("The ratio is missing."), msg("Write it as (05:02:00)."))
+        yield Problem(code, "ratio", msg("The ratio is missing."), msg("Write it as (05:02:00)."))
         return
     found = leaf_ratio(Area(area.code, area.name, None, None, leaves=area.leaves))
     for below in area.areas:
@@ -184,24 +184,24 @@ def _check_ratio(code: str, area: Area) -> Iterator[Problem]:
     if found != area.ratio:
         yield Problem(
             code,
-            msg(
-                "The ratio is %(stated)s, but what is below makes %(found)s.", stated=str(area.ratio), found=str(found)
-            ),
+            "ratio",
+            msg("The ratio is %(stated)s, but what is below makes %(found)s.", stated=str(area.ratio), found=str(found)),
             msg("Correct this ratio, or the ratios or importances below it."),
         )
 
 
 def _check_weight(code: str, area: Area) -> Iterator[Problem]:
     if area.weight is None:
-        yield Problem(code, msg("The weight is missing."), msg("Write the share of 100 marks."))
+        yield Problem(code, "weight", msg("The weight is missing."), msg("Write the share of 100 marks."))
         return
     if not 0 <= area.weight <= TOTAL_WEIGHT:
-        yield Problem(code, msg("The weight is not between 0 and 100."), msg("Write the share of 100 marks."))
+        yield Problem(code, "weight", msg("The weight is not between 0 and 100."), msg("Write the share of 100 marks."))
     weights = [below.weight for below in area.areas if below.weight is not None]
     found = sum(weights, Decimal(0))
     if weights and len(weights) == len(area.areas) and not area.leaves and found != area.weight:
         yield Problem(
             code,
+            "weight",
             msg("The weights below add up to %(found)s, not %(stated)s.", found=str(found), stated=str(area.weight)),
             msg("Correct this weight or one of those below it."),
         )

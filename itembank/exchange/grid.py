@@ -13,7 +13,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
-from python_calamine import CalamineError, CalamineWorkbook, PasswordError
+from python_calamine import CalamineError, CalamineWorkbook, PasswordError, SheetVisibleEnum
 
 from itembank.errors import Message, msg
 from itembank.exchange import ooxml
@@ -111,7 +111,7 @@ def _read_workbook(data: bytes, limits: Limits) -> list[Grid]:
     unreadable = msg("The file cannot be read as a spreadsheet.")
     try:
         with CalamineWorkbook.from_filelike(io.BytesIO(data)) as book:
-            visible = [sheet.name for sheet in book.sheets_metadata if sheet.visible.name == "Visible"]
+            visible = [sheet.name for sheet in book.sheets_metadata if sheet.visible == SheetVisibleEnum.Visible]
             return [_read_sheet(book, name, data, limits) for name in visible]
     except PasswordError:
         raise _refused(msg("The file is protected by a password."), msg("Remove the password and upload it again.")) from None
