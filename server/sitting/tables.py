@@ -15,13 +15,8 @@ from sqlmodel import Field, SQLModel
 
 from server.db import UTCDateTime
 
-APPEND_ONLY: dict[str, tuple[str, ...]] = {
-    "journal_event": (),
-    "quarantined_operation": ("admitted_n",),
-    "liveness": ("last_at", "stopped_at"),
-    "enter_failure": (),
-}
-"""Table -> the columns that may change after insert; triggers refuse every other update and every delete."""
+APPEND_ONLY: dict[str, tuple[str, ...]] = {"journal_event": (), "quarantined_operation": ("admitted_n",)}
+"""Table -> the columns that may be set once after insert; triggers refuse every other update and every delete."""
 
 
 class SittingRow(SQLModel, table=True):
@@ -76,7 +71,7 @@ class JournalEvent(SQLModel, table=True):
     """
 
     __tablename__ = "journal_event"
-    __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012 - SQLAlchemy's own form
+    __table_args__ = {"sqlite_with_rowid": False}
 
     exam_session_id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
     entry_no: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})

@@ -1,0 +1,343 @@
+"""The writer's SQL, on SQLite and PostgreSQL: the number of statements does not depend on the size of a batch.
+
+Rows travel as plain tuples through the driver (`exec_driver_sql`): a save pays for no ORM object and no statement
+compilation. Times are Unix ms in `Sitting` and aware UTC in SQL; the text form on SQLite is SQLAlchemy's own.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any, Literal
+
+import msgspec
+from sqlalchemy import Connection, Engine, Table, insert
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.exc import DBAPIError
+from sqlmodel import SQLModel
+
+from server.audit.tables import AuditRow
+from server.sitting import events as ev
+from server.sitting.commands import Key, Quarantined
+from server.sitting.operations import content_of
+from server.sitting.state import Sitting
+from server.sitting.tables import JournalEvent, QuarantinedOperation, SittingRow
+
+QUARANTINE_MAX = 1_000
+"""Operations kept apart per sitting: an honest client has a few dozen, a flood must not fill the disk."""
+
+Seen = dict[tuple[int, int], dict[str, Any]]
+Row = tuple[Any, ...]
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MILLISECOND = timedelta(milliseconds=1)
+
+
+def to_datetime(ms: int) -> datetime:
+    """Unix ms as aware UTC, exactly."""
+    return EPOCH + timedelta(milliseconds=ms)
+
+
+def to_ms(at: datetime) -> int:
+    """Aware UTC as Unix ms, rounded down."""
+    return (at - EPOCH) // MILLISECOND
+
+
+def _columns(model: type[SQLModel]) -> list[str]:
+    table: Table = model.__table__  # type: ignore[attr-defined]
+    return [column.name for column in table.columns]
+
+
+SITTING = _columns(SittingRow)
+JOURNAL = _columns(JournalEvent)
+SAVED = ["ack", "n", "head", "last_at", "reports", "answered", "flagged"]
+"""What a plain save changes: none of it is indexed."""
+REST = [name for name in SITTING if name not in ("exam_session_id", "entry_no")]
+TIMES = frozenset(name for name in SITTING if name.endswith("_at"))
+_TIME_PLACES = [place for place, name in enumerate(SITTING) if name in TIMES]
+_ANSWERED, _FLAGGED = SITTING.index("answered"), SITTING.index("flagged")
+_LATE, _RECEIPT = SITTING.index("admit_late"), SITTING.index("receipt")
+
+
+def _bits(bits: int) -> bytes:
+    return bits.to_bytes((bits.bit_length() + 7) // 8, "little")
+
+
+def trouble(error: BaseException) -> Literal["retry", "storage", "data"]:
+    """What a failed batch means: try again (a lock), nothing can be stored now, or something in it cannot be stored."""
+    if not isinstance(error, DBAPIError):
+        return "storage" if isinstance(error, OSError) else "data"
+    state = getattr(error.orig, "sqlstate", None)
+    text = str(error.orig).lower()
+    if state in ("55P03", "40P01", "40001") or "locked" in text or "busy" in text:
+        return "retry"
+    if error.connection_invalidated:
+        return "storage"
+    kind = type(error.orig).__name__
+    if state is not None:
+        return "data" if state[:2] in ("22", "23", "42", "P0") else "storage"
+    return "storage" if kind in ("OperationalError", "InternalError", "DatabaseError", "AdminShutdown") else "data"
+
+
+class Store:
+    """Statements shared by both databases; `SqliteStore` and `PostgresStore` say how rows are matched in bulk."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    def connect(self) -> Connection:
+        """A connection of the writer's own, kept for long, never given back to the pool."""
+        connection = self.engine.connect()
+        connection.detach()
+        return connection
+
+    def load(self, connection: Connection, keys: Sequence[Key]) -> dict[Key, Sitting]:
+        """Lock and read the sittings of `keys`, in id order; those that do not exist are missing."""
+        return {(row[0], row[1]): self._sitting(row) for row in self._select(connection, keys)}
+
+    def seen(self, connection: Connection, wanted: Sequence[tuple[int, int, int, int, int]]) -> dict[Key, Seen]:
+        """Contents of journaled operations: `wanted` is (exam_session_id, entry_no, epoch, first op, last op)."""
+        found: dict[Key, Seen] = {}
+        for exam_session_id, entry_no, body, head in self._journaled(connection, wanted):
+            event = ev.read(body, head)
+            if event.op is not None:
+                found.setdefault((exam_session_id, entry_no), {})[event.epoch, event.op] = content_of(event)
+        return found
+
+    def add_events(self, connection: Connection, events: Iterable[tuple[Key, ev.Event]]) -> None:
+        """Append to journals."""
+        rows = [
+            (
+                key[0],
+                key[1],
+                event.n,
+                event.kind,
+                event.epoch,
+                event.op,
+                self.time(event.at),
+                None if event.who is None else f"{event.who[0]}:{event.who[1]}",
+                event.body,
+                event.head,
+            )
+            for key, event in events
+        ]
+        self._insert(connection, "journal_event", JOURNAL, rows)
+
+    def add_sittings(self, connection: Connection, sittings: Iterable[Sitting]) -> None:
+        """Insert new sittings."""
+        self._insert(connection, "sitting", SITTING, [self._row(sitting, SITTING) for sitting in sittings])
+
+    def save(self, connection: Connection, sittings: Iterable[Sitting], *, columns: list[str]) -> None:
+        """Update sittings: `columns` is `SAVED` for plain saves, `REST` otherwise."""
+        names = [*columns, "exam_session_id", "entry_no"]
+        self._update(connection, columns, [self._row(sitting, names) for sitting in sittings])
+
+    def keep_apart(self, connection: Connection, kept: Iterable[tuple[Key, Quarantined]]) -> None:
+        """Add operations to the quarantine; the same content twice is one row, and there is a limit per sitting."""
+        rows = [(*key, q.epoch, q.op, digest(q), q.reason, self.time(q.at), json.dumps(q.content)) for key, q in kept]
+        mark = self.mark
+        connection.exec_driver_sql(
+            f"INSERT INTO quarantined_operation ({', '.join(_columns(QuarantinedOperation)[:-1])}) "  # noqa: S608
+            f"SELECT {self.quarantine_marks} WHERE (SELECT count(*) FROM quarantined_operation "
+            f"WHERE exam_session_id = {mark} AND entry_no = {mark}) < {QUARANTINE_MAX} ON CONFLICT DO NOTHING",
+            [(*row, row[0], row[1]) for row in rows],
+        )
+
+    def admitted(self, connection: Connection, rows: list[Row]) -> None:
+        """Note which event counted quarantined operations: (n, exam_session_id, entry_no, epoch, op, digest)."""
+        mark = self.mark
+        connection.exec_driver_sql(
+            f"UPDATE quarantined_operation SET admitted_n = {mark} WHERE exam_session_id = {mark} "  # noqa: S608
+            f"AND entry_no = {mark} AND epoch = {mark} AND op = {mark} AND digest = {mark} AND admitted_n IS NULL",
+            rows,
+        )
+
+    def audit(self, connection: Connection, rows: list[dict[str, Any]]) -> None:
+        """Audit rows in the transaction of the acts."""
+        connection.execute(insert(AuditRow), rows)
+
+    def read_events(self, connection: Connection, key: Key) -> list[ev.Event]:
+        """The whole journal of one sitting, in order."""
+        rows = connection.exec_driver_sql(
+            f"SELECT body, head FROM journal_event WHERE exam_session_id = {self.mark} AND entry_no = {self.mark} ORDER BY n",  # noqa: S608
+            key,
+        )
+        return [ev.read(bytes(body), bytes(head)) for body, head in rows]
+
+    def _sitting(self, row: Sequence[Any]) -> Sitting:
+        values = list(row)
+        for place in _TIME_PLACES:
+            if values[place] is not None:
+                values[place] = self.ms(values[place])
+        values[_ANSWERED] = int.from_bytes(values[_ANSWERED], "little")
+        values[_FLAGGED] = int.from_bytes(values[_FLAGGED], "little")
+        values[_LATE] = bool(values[_LATE])
+        if values[_RECEIPT] is not None:
+            values[_RECEIPT] = msgspec.json.decode(values[_RECEIPT])
+        return Sitting(*values)
+
+    def _row(self, sitting: Sitting, names: list[str]) -> Row:
+        values = []
+        for name in names:
+            value = getattr(sitting, name)
+            if name in TIMES:
+                value = None if value is None else self.time(value)
+            elif name in ("answered", "flagged"):
+                value = _bits(value)
+            elif name == "receipt" and value is not None:
+                value = ev.canonical(value).decode()
+            values.append(value)
+        return tuple(values)
+
+    # -- what differs between the databases --
+
+    mark = "?"
+    quarantine_marks = ""
+
+    def time(self, ms: int) -> Any:
+        """A moment as the driver wants it."""
+        raise NotImplementedError
+
+    def ms(self, value: Any) -> int:
+        """A moment as the driver gives it."""
+        raise NotImplementedError
+
+    def _select(self, connection: Connection, keys: Sequence[Key]) -> Iterable[Sequence[Any]]:
+        raise NotImplementedError
+
+    def _journaled(self, connection: Connection, wanted: Sequence[Row]) -> Iterable[Sequence[Any]]:
+        raise NotImplementedError
+
+    def _insert(self, connection: Connection, table: str, columns: list[str], rows: list[Row]) -> None:
+        raise NotImplementedError
+
+    def _update(self, connection: Connection, columns: list[str], rows: list[Row]) -> None:
+        raise NotImplementedError
+
+
+def digest(kept: Quarantined) -> str:
+    """Names a quarantined operation by its content."""
+    return hashlib.sha256(ev.canonical(kept.content)).hexdigest()[:32]
+
+
+class SqliteStore(Store):
+    """One statement, prepared once, run over all rows inside the driver; BEGIN IMMEDIATE is the lock."""
+
+    quarantine_marks = ", ".join(["?"] * 8)
+
+    @staticmethod
+    @lru_cache(maxsize=65_536)
+    def _text(ms: int) -> str:
+        return to_datetime(ms).replace(tzinfo=None).isoformat(" ", "microseconds")
+
+    @staticmethod
+    @lru_cache(maxsize=65_536)
+    def _ms(text: str) -> int:
+        return to_ms(datetime.fromisoformat(text).replace(tzinfo=UTC))
+
+    def time(self, ms: int) -> str:
+        """As SQLAlchemy's DATETIME writes it."""
+        return self._text(ms)
+
+    def ms(self, value: str) -> int:
+        """From that text."""
+        return self._ms(value)
+
+    _SELECT = (
+        f"SELECT {', '.join('s.' + name for name in SITTING)} FROM json_each(?) AS k CROSS JOIN sitting AS s "  # noqa: S608
+        "ON s.exam_session_id = json_extract(k.value, '$[0]') AND s.entry_no = json_extract(k.value, '$[1]')"
+    )
+    _SEEN = (
+        "SELECT j.exam_session_id, j.entry_no, j.body, j.head FROM json_each(?) AS k CROSS JOIN journal_event AS j "
+        "ON j.exam_session_id = json_extract(k.value, '$[0]') AND j.entry_no = json_extract(k.value, '$[1]') "
+        "AND j.epoch = json_extract(k.value, '$[2]') "
+        "AND j.op BETWEEN json_extract(k.value, '$[3]') AND json_extract(k.value, '$[4]')"
+    )
+
+    def _select(self, connection: Connection, keys: Sequence[Key]) -> Iterable[Sequence[Any]]:
+        return connection.exec_driver_sql(self._SELECT, (json.dumps(keys),)).fetchall()
+
+    def _journaled(self, connection: Connection, wanted: Sequence[Row]) -> Iterable[Sequence[Any]]:
+        return connection.exec_driver_sql(self._SEEN, (json.dumps(wanted),)).fetchall()
+
+    def _insert(self, connection: Connection, table: str, columns: list[str], rows: list[Row]) -> None:
+        marks = ", ".join("?" * len(columns))
+        connection.exec_driver_sql(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", rows)  # noqa: S608
+
+    def _update(self, connection: Connection, columns: list[str], rows: list[Row]) -> None:
+        sets = ", ".join(f"{name} = ?" for name in columns)
+        connection.exec_driver_sql(
+            f"UPDATE sitting SET {sets} WHERE exam_session_id = ? AND entry_no = ?",  # noqa: S608
+            rows,
+        )
+
+
+class PostgresStore(Store):
+    """One round trip per statement: rows go as arrays and come apart by `unnest`. READ COMMITTED, rows locked in id order."""
+
+    mark = "%s"
+    quarantine_marks = "%s::int, %s::int, %s::int, %s::int, %s, %s, %s::timestamptz, %s::json"
+
+    def connect(self) -> Connection:
+        """With short limits: a stopped worker must not stall the rest, nor a lock the queue."""
+        connection = super().connect()
+        for setting in ("lock_timeout = '300ms'", "idle_in_transaction_session_timeout = '3s'"):
+            connection.exec_driver_sql(f"SET {setting}")
+        connection.commit()
+        return connection
+
+    def time(self, ms: int) -> datetime:
+        """psycopg takes aware times."""
+        return to_datetime(ms)
+
+    def ms(self, value: datetime) -> int:
+        """psycopg gives aware times."""
+        return to_ms(value)
+
+    def _select(self, connection: Connection, keys: Sequence[Key]) -> Iterable[Sequence[Any]]:
+        return connection.exec_driver_sql(
+            f"SELECT {', '.join('s.' + name for name in SITTING)} FROM sitting AS s "  # noqa: S608
+            "JOIN unnest(%s::int[], %s::int[]) AS k(a, b) ON s.exam_session_id = k.a AND s.entry_no = k.b "
+            "ORDER BY s.exam_session_id, s.entry_no FOR NO KEY UPDATE OF s",
+            ([key[0] for key in keys], [key[1] for key in keys]),
+        ).fetchall()
+
+    def _journaled(self, connection: Connection, wanted: Sequence[Row]) -> Iterable[Sequence[Any]]:
+        return connection.exec_driver_sql(
+            "SELECT j.exam_session_id, j.entry_no, j.body, j.head FROM journal_event AS j "
+            "JOIN unnest(%s::int[], %s::int[], %s::int[], %s::int[], %s::int[]) AS k(a, b, c, d, e) "
+            "ON j.exam_session_id = k.a AND j.entry_no = k.b AND j.epoch = k.c AND j.op BETWEEN k.d AND k.e",
+            tuple([row[place] for row in wanted] for place in range(5)),
+        ).fetchall()
+
+    def _insert(self, connection: Connection, table: str, columns: list[str], rows: list[Row]) -> None:
+        arrays = ", ".join(f"%s::{_array_type(table, name)}" for name in columns)
+        connection.exec_driver_sql(
+            f"INSERT INTO {table} ({', '.join(columns)}) SELECT * FROM unnest({arrays})",  # noqa: S608
+            tuple(list(values) for values in zip(*rows, strict=True)),
+        )
+
+    def _update(self, connection: Connection, columns: list[str], rows: list[Row]) -> None:
+        names = [*columns, "exam_session_id", "entry_no"]
+        arrays = ", ".join(f"%s::{_array_type('sitting', name)}" for name in names)
+        sets = ", ".join(f"{name} = v.{name}" for name in columns)
+        connection.exec_driver_sql(
+            f"UPDATE sitting AS s SET {sets} FROM unnest({arrays}) AS v({', '.join(names)}) "  # noqa: S608
+            "WHERE s.exam_session_id = v.exam_session_id AND s.entry_no = v.entry_no",
+            tuple(list(values) for values in zip(*rows, strict=True)),
+        )
+
+
+_POSTGRESQL = postgresql.dialect()  # type: ignore[no-untyped-call]
+
+
+@lru_cache
+def _array_type(table: str, column: str) -> str:
+    kind = SQLModel.metadata.tables[table].columns[column].type
+    return f"{kind.compile(dialect=_POSTGRESQL)}[]"
+
+
+def store_for(engine: Engine) -> Store:
+    """The store of an engine's database."""
+    return SqliteStore(engine) if engine.dialect.name == "sqlite" else PostgresStore(engine)

@@ -1,0 +1,378 @@
+"""The one door: commands in, decisions made durable, answers out. Group commit on a thread of its own.
+
+Takes all that is queued (at most `BATCH`), one transaction: lock the sittings' rows in id order, read, decide in order of
+arrival, insert events, update rows, commit - then answer. It never answers from memory. There is no timer: while one batch
+commits, the next gathers. A full queue answers `busy` at once. A batch that fails on its data is cut in two until the
+poisoned command stands alone. When nothing can be stored (disk full, database away) everything of the batch is answered
+`storage`, which to a candidate means *unknown*: the same operation sent again is stored once. It recovers by itself.
+"""
+
+import asyncio
+import re
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import Any
+
+import structlog
+from sqlalchemy import Connection
+
+from server.clock import Clock
+from server.sitting import store as sql
+from server.sitting.commands import AdmitLate, Command, Key, Operations, Outcome, Quarantined, StaffCommand
+from server.sitting.decisions import Decision
+from server.sitting.events import Event
+from server.sitting.operations import content_of
+from server.sitting.rules import decide
+from server.sitting.state import Sitting, blank
+from server.sitting.store import REST, SAVED, Store, to_ms
+
+log = structlog.get_logger()
+
+BATCH = 256
+RETRIES = 10
+"""A lock is waited for at most this often (300 ms each on PostgreSQL, 10 s once on SQLite) before `storage`."""
+PAUSE_AFTER_FAILURE_S = 0.05
+
+Listener = Callable[[list[Sitting]], None]
+
+
+class Job:
+    """A command on its way: when it was received, and who waits for the answer on which loop (None: a thread)."""
+
+    __slots__ = ("at", "command", "future", "loop")
+
+    def __init__(
+        self,
+        command: Command,
+        at: int,
+        future: "asyncio.Future[Outcome] | Future[Outcome]",
+        loop: asyncio.AbstractEventLoop | None,
+    ) -> None:
+        self.command = command
+        self.at = at
+        self.future = future
+        self.loop = loop
+
+
+class Writer:
+    """Start it once per process; every slice hands its commands to it."""
+
+    def __init__(self, store: Store, clock: Clock, *, capacity: int = 20_000) -> None:
+        self.store = store
+        self.clock = clock
+        self.capacity = capacity
+        self.listeners: list[Listener] = []
+        self.batches = 0
+        self.commands = 0
+        self._queue: deque[Job] = deque()
+        self._wake = threading.Condition()
+        self._busy = False
+        self._stopping = False
+        self._connection: Connection | None = None
+        self._thread = threading.Thread(target=self._run, name="sitting-writer", daemon=True)
+
+    # -- the door --
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._thread.start()
+
+    def stop(self, timeout: float = 5.0) -> bool:
+        """Refuse new commands, write what is queued, end the thread; False when that took longer than `timeout`."""
+        with self._wake:
+            self._stopping = True
+            self._wake.notify()
+        if self._thread.ident is not None:
+            self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    @property
+    def queued(self) -> int:
+        """Commands that wait."""
+        return len(self._queue)
+
+    @property
+    def drained(self) -> bool:
+        """Whether nothing waits and nothing is being written."""
+        with self._wake:
+            return not self._queue and not self._busy
+
+    def now_ms(self) -> int:
+        """The clock, in Unix ms."""
+        return to_ms(self.clock.now())
+
+    async def ask(self, command: Command) -> Outcome:
+        """Hand over a command and wait, on an event loop."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Outcome] = loop.create_future()
+        refused = self._put(Job(command, self.now_ms(), future, loop))
+        return refused if refused is not None else await future
+
+    async def ask_many(self, commands: Sequence[Command]) -> list[Outcome]:
+        """The same for several, answered in their order."""
+        return list(await asyncio.gather(*(self.ask(command) for command in commands)))
+
+    def submit(self, command: Command) -> Future[Outcome]:
+        """Hand over a command from a thread."""
+        future: Future[Outcome] = Future()
+        refused = self._put(Job(command, self.now_ms(), future, None))
+        if refused is not None:
+            future.set_result(refused)
+        return future
+
+    def do(self, command: Command, timeout: float = 15.0) -> Outcome:
+        """Hand over a command from a thread and wait. Raises `TimeoutError` (the outcome is then unknown)."""
+        return self.submit(command).result(timeout)
+
+    def do_many(self, commands: Sequence[Command], timeout: float = 60.0) -> list[Outcome]:
+        """The same for a room or an exam session, in the order given; never fills the queue."""
+        outcomes: list[Outcome] = []
+        for start in range(0, len(commands), BATCH):
+            futures = [self.submit(command) for command in commands[start : start + BATCH]]
+            outcomes += [future.result(timeout) for future in futures]
+        return outcomes
+
+    def _put(self, job: Job) -> Outcome | None:
+        with self._wake:
+            if self._stopping:
+                return Outcome("shutdown")
+            if len(self._queue) >= self.capacity:
+                return Outcome("busy")
+            self._queue.append(job)
+            if not self._busy:
+                self._wake.notify()
+        return None
+
+    # -- the thread --
+
+    def _run(self) -> None:
+        while True:
+            jobs = self._take()
+            if not jobs:
+                break
+            try:
+                self._write(jobs)
+            except Exception as error:  # the thread must live: what is not answered yet is unknown to who waits
+                log.error("writer_broken", error=type(error).__name__)
+                _answer(jobs, [Outcome("storage")] * len(jobs))
+        self._drop_connection()
+
+    def _take(self) -> list[Job]:
+        with self._wake:
+            self._busy = False
+            while not self._queue and not self._stopping:
+                self._wake.wait()
+            self._busy = bool(self._queue)
+            queue = self._queue
+            return [queue.popleft() for _ in range(min(len(queue), BATCH))]
+
+    def _write(self, jobs: list[Job]) -> None:
+        for _attempt in range(RETRIES):
+            try:
+                outcomes, changed = self._transaction(jobs)
+            except Exception as error:  # whatever it is, every waiting request gets an answer
+                self._roll_back(error)
+                kind = sql.trouble(error)
+                if kind == "retry":
+                    continue
+                self._give_up(jobs, kind, error)
+                return
+            self.batches += 1
+            self.commands += len(jobs)
+            self._tell(changed)
+            _answer(jobs, outcomes)
+            return
+        self._give_up(jobs, "storage", None)
+
+    def _give_up(self, jobs: list[Job], kind: str, error: BaseException | None) -> None:
+        if kind == "data" and len(jobs) > 1:
+            middle = len(jobs) // 2
+            self._write(jobs[:middle])
+            self._write(jobs[middle:])
+            return
+        log.error("writer_failed", kind=kind, jobs=len(jobs), error=type(error).__name__)
+        if kind == "storage":
+            self._drop_connection()
+            time.sleep(PAUSE_AFTER_FAILURE_S)
+        _answer(jobs, [Outcome("failed" if kind == "data" else "storage")] * len(jobs))
+
+    def _transaction(self, jobs: list[Job]) -> tuple[list[Outcome], list[Sitting]]:
+        connection = self._connection
+        if connection is None:
+            connection = self._connection = self.store.connect()
+        batch = _Batch(self.store, connection)
+        connection.begin()
+        batch.read(jobs)
+        outcomes = [batch.decide(job) for job in jobs]
+        batch.store_all(to_ms(self.clock.now()))
+        connection.commit()
+        return outcomes, batch.changed()
+
+    def _roll_back(self, error: BaseException) -> None:
+        connection = self._connection
+        if connection is None:
+            return
+        try:
+            connection.rollback()
+        except Exception as second:  # a dead connection cannot roll back; the database does
+            log.warning("writer_rollback_failed", first=type(error).__name__, second=type(second).__name__)
+            self._drop_connection()
+            return
+        if connection.closed or connection.invalidated or connection.in_transaction():
+            self._drop_connection()
+
+    def _drop_connection(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is None:
+            return
+        try:
+            connection.close()
+        except Exception as error:  # it is being thrown away
+            log.warning("writer_close_failed", error=type(error).__name__)
+
+    def _tell(self, changed: list[Sitting]) -> None:
+        if not changed:
+            return
+        for listener in self.listeners:
+            try:
+                listener(changed)
+            except Exception as error:  # a notice may fail, the sweepers find it
+                log.warning("writer_listener_failed", error=type(error).__name__)
+
+
+def _answer(jobs: list[Job], outcomes: list[Outcome]) -> None:
+    """Resolve what waits: once per loop and batch."""
+    loops: dict[asyncio.AbstractEventLoop, list[tuple[Any, Outcome]]] = {}
+    for job, outcome in zip(jobs, outcomes, strict=True):
+        if job.loop is not None:
+            loops.setdefault(job.loop, []).append((job.future, outcome))
+        elif not job.future.done():
+            job.future.set_result(outcome)
+    for loop, pairs in loops.items():
+        try:
+            loop.call_soon_threadsafe(_resolve, pairs)
+        except RuntimeError:  # the loop is closed: nobody waits any more
+            log.info("writer_loop_gone", waiting=len(pairs))
+
+
+def _resolve(pairs: list[tuple["asyncio.Future[Outcome]", Outcome]]) -> None:
+    for future, outcome in pairs:
+        if not future.done():
+            future.set_result(outcome)
+
+
+class _Batch:
+    """The sittings of one transaction, as they change from command to command."""
+
+    def __init__(self, store: Store, connection: Connection) -> None:
+        self.store = store
+        self.connection = connection
+        self.before: dict[Key, Sitting] = {}
+        self.now: dict[Key, Sitting] = {}
+        self.seen: dict[Key, dict[tuple[int, int], dict[str, Any]]] = {}
+        self.events: list[tuple[Key, Event]] = []
+        self.kept: list[tuple[Key, Quarantined]] = []
+        self.admitted: list[tuple[Any, ...]] = []
+        self.acts: list[tuple[StaffCommand, Decision]] = []
+
+    def read(self, jobs: list[Job]) -> None:
+        """Lock and read what the commands are about, and the stored operations they may repeat."""
+        keys = sorted({job.command.key for job in jobs})
+        self.before = self.store.load(self.connection, keys)
+        self.now = dict(self.before)
+        wanted = []
+        for job in jobs:
+            command = job.command
+            if isinstance(command, Operations):
+                sitting = self.before.get(command.key)
+                if sitting is not None and (command.epoch < sitting.epoch or command.ops[0].op <= sitting.ack):
+                    wanted.append((*command.key, command.epoch, command.ops[0].op, command.ops[-1].op))
+        if wanted:
+            self.seen = self.store.seen(self.connection, wanted)
+
+    def decide(self, job: Job) -> Outcome:
+        """One command; a rule that fails harms only itself."""
+        command = job.command
+        key = command.key
+        sitting = self.now.get(key) or blank(*key)
+        try:
+            decision = decide(sitting, command, job.at, self.seen.get(key, {}))
+        except Exception as error:  # batch mates must not pay for it
+            log.error("command_failed", command=type(command).__name__, error=type(error).__name__)
+            return Outcome("failed")
+        self._take_in(key, command, decision)
+        return decision.outcome
+
+    def _take_in(self, key: Key, command: Command, decision: Decision) -> None:
+        if decision.events:
+            self.now[key] = decision.sitting
+            for event in decision.events:
+                self.events.append((key, event))
+                if event.op is not None:  # a batch mate may repeat it
+                    self.seen.setdefault(key, {})[event.epoch, event.op] = content_of(event)
+        if decision.quarantine:
+            self.kept += [(key, kept) for kept in decision.quarantine]
+        if isinstance(command, StaffCommand):
+            self.acts.append((command, decision))
+            if isinstance(command, AdmitLate) and decision.outcome.ok:
+                n = decision.sitting.n
+                self.admitted += [(n, *key, kept.epoch, kept.op, kept.digest) for kept in command.operations]
+
+    def store_all(self, now_ms: int) -> None:
+        """Everything that was decided, each kind by one statement."""
+        store, connection = self.store, self.connection
+        if self.events:
+            store.add_events(connection, self.events)
+            self._store_sittings()
+        if self.kept:
+            store.keep_apart(connection, self.kept)
+        if self.admitted:
+            store.admitted(connection, self.admitted)
+        if self.acts:
+            store.audit(connection, [_audit_row(command, decision, now_ms) for command, decision in self.acts])
+
+    def _store_sittings(self) -> None:
+        new, saved, rest = [], [], []
+        for key in sorted({key for key, _event in self.events}):
+            sitting, before = self.now[key], self.before.get(key)
+            if before is None:
+                new.append(sitting)
+            elif before.version == sitting.version:
+                saved.append(sitting)
+            else:
+                rest.append(sitting)
+        if new:
+            self.store.add_sittings(self.connection, new)
+        if saved:
+            self.store.save(self.connection, saved, columns=SAVED)
+        if rest:
+            self.store.save(self.connection, rest, columns=REST)
+
+    def changed(self) -> list[Sitting]:
+        """The sittings whose page must hear of it."""
+        touched = {key for key, _event in self.events}
+        before = self.before
+        return [self.now[key] for key in touched if key not in before or before[key].version != self.now[key].version]
+
+
+def _audit_row(command: StaffCommand, decision: Decision, now_ms: int) -> dict[str, Any]:
+    verb = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(command).__name__).lower()
+    detail: dict[str, Any] = {"reason": command.reason, "result": decision.outcome.code, "n": decision.sitting.n}
+    second = getattr(command, "second", None)
+    if second is not None:
+        detail["second"] = [second.kind, second.id, second.name]
+    if hasattr(command, "ms"):
+        detail["ms"] = command.ms
+    return {
+        "at": sql.to_datetime(now_ms),
+        "institution_id": decision.sitting.institution_id or None,
+        "actor_kind": command.actor.kind,
+        "actor_id": command.actor.id,
+        "actor_name": command.actor.name,
+        "verb": f"sitting.{verb}",
+        "subject": f"sitting:{command.exam_session_id}-{command.entry_no}",
+        "detail": detail,
+    }
