@@ -8,7 +8,7 @@
 export class Paper {
   /**
    * @param {object} source the public package: `{ title, sections, items, media, digest }`
-   * @param {{ items: number[], options: Record<string, number[]> }} order slots as seen; option ids as seen, by slot
+   * @param {[number, number[]][]} order slots as seen, each with its option ids as seen
    */
   constructor(source, order) {
     this.title = source.title;
@@ -16,9 +16,9 @@ export class Paper {
     this.sections = source.sections ?? [];
     this.#media = source.media ?? {};
     const bySlot = new Map(source.items.map((item) => [item.slot, item]));
-    this.questions = order.items.map((slot, position) => {
+    this.questions = order.map(([slot, optionIds], position) => {
       const item = bySlot.get(slot);
-      return { ...item, position, number: position + 1, options: arranged(item.options, order.options?.[slot]) };
+      return { ...item, position, number: position + 1, options: arranged(item.options, optionIds) };
     });
     this.#positions = new Map(this.questions.map((question) => [question.slot, question.position]));
   }
@@ -40,8 +40,8 @@ export class Paper {
     const groups = [];
     for (const question of this.questions) {
       const last = groups[groups.length - 1];
-      if (last && last.key === groupKey(question)) last.questions.push(question);
-      else groups.push({ key: groupKey(question), kind: question.kind, section: this.#sectionOf(question), questions: [question] });
+      if (last && last.kind === question.kind) last.questions.push(question);
+      else groups.push({ kind: question.kind, section: this.#sectionOf(question), questions: [question] });
     }
     return groups;
   }
@@ -60,17 +60,11 @@ export class Paper {
   }
 
   #sectionOf(question) {
-    if (Number.isInteger(question.section)) return this.sections[question.section] ?? null;
     return this.sections.find((section) => section.kind === question.kind) ?? null;
   }
 }
 
-function groupKey(question) {
-  return Number.isInteger(question.section) ? `section ${question.section}` : question.kind;
-}
-
 function arranged(options, ids) {
-  if (!ids) return options;
   const byId = new Map(options.map((option) => [option.id, option]));
   return ids.map((id) => byId.get(id));
 }

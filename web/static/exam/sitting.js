@@ -68,6 +68,11 @@ export class Sitting extends EventTarget {
     this.bell = new Clock();
   }
 
+  /** Whether what is unsent outlives a restart of this computer. */
+  get keeps() {
+    return this.#outbox?.durable ?? true;
+  }
+
   async start() {
     this.#outbox = await Outbox.open(this.key);
     this.#sender = new Sender(this.#outbox, this.#words);
