@@ -12,9 +12,13 @@ from server.monitor.board import Board, read_board
 from server.monitor.feed import Feeds
 from server.monitor.scope import Scope, find_scope
 from server.pages import fragment, page, wants_fragment
-from server.sitting import versions
 
 DESK_COOKIE = "jikao_desk"
+CHANGES = "sittings"
+"""Bus channel: (exam session, entry number) of a sitting that changed."""
+
+PRESENCE = "candidates"
+"""Bus presence of candidates' browsers, by (exam session, entry number)."""
 
 Viewer = Annotated[Staff, Depends(allow("board.see"))]
 Hand = Annotated[Staff, Depends(allow("room.act"))]
@@ -27,7 +31,8 @@ class BoardState:
     def __init__(self, app: FastAPI) -> None:
         self.feeds = Feeds()
         self.started = time.monotonic()
-        self.stop_listening = app.state.bus.subscribe(versions.CHANNEL, self._changed)
+        self.stop_listening = app.state.bus.subscribe(CHANGES, self._changed)
+        app.state.on_stop.append(self.feeds.end)
 
     def _changed(self, _channel: str, message: Any) -> None:
         self.feeds.wake(message[0])
@@ -42,9 +47,7 @@ def read(request: Request, scope: Scope) -> Board:
     """The board of a scope as it stands."""
     state = request.app.state
     with reading(state.dbs) as db:
-        return read_board(
-            db, scope, state.bus.presence(versions.PRESENCE), state.clock.now(), time.monotonic() - state.board.started
-        )
+        return read_board(db, scope, state.bus.presence(PRESENCE), state.clock.now(), time.monotonic() - state.board.started)
 
 
 def scope_of(request: Request, who: Staff, exam_session_id: int, room: int | None) -> Scope:

@@ -193,6 +193,9 @@ class Feeds:
                 loop.call_soon_threadsafe(feeder.wake)
 
     def end(self) -> None:
-        """End every stream, so that a stopping server is not held by open boards."""
+        """End every stream, so that a stopping server is not held by open boards; from any thread."""
+        loop = self._loop
+        if loop is None or loop.is_closed():
+            return
         for feeder in list(self._feeders.values()):
-            feeder.end()
+            loop.call_soon_threadsafe(feeder.end)

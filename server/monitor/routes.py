@@ -1,5 +1,6 @@
 """The desk (which exam session, which room), the live board and its stream."""
 
+from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
@@ -8,11 +9,12 @@ from starlette.concurrency import run_in_threadpool
 
 from server.db import reading
 from server.monitor import routes_acts, routes_desk, routes_registers, rules
+from server.monitor.acts import POLICIES
 from server.monitor.board import Tile
 from server.monitor.desk import DESK_COOKIE, Viewer, install, read, scope_of
 from server.monitor.feed import Snapshot
 from server.monitor.scope import Scope, find_scope, offered
-from server.monitor.words import ALERT_WORDS, STATE_WORDS, board_words
+from server.monitor.words import ALERT_WORDS, EXAM_STATES, STATE_WORDS, board_words
 from server.pages import page, redirect
 
 __all__ = ["install", "router"]
@@ -26,7 +28,7 @@ def choose(request: Request, who: Viewer) -> Response:
     """The room's desk: exam sessions and rooms to choose from, the last choice on top."""
     with reading(request.app.state.dbs) as db:
         choices = offered(db, who, request.app.state.clock.now())
-    return page(request, "monitor/choose.html", choices=choices, last=_remembered(request, choices))
+    return page(request, "monitor/choose.html", choices=choices, last=_remembered(request, choices), exam_states=EXAM_STATES)
 
 
 @router.post("")
@@ -65,7 +67,9 @@ def board(request: Request, who: Viewer, exam_session_id: int, room: int | None 
         scope=shown.scope,
         tab="board",
         compact=compact,
-        timing=shown.scope.exam.timing(shown.now),
+        counts=asdict(shown.counts),
+        waiting=shown.waiting_requests,
+        policies=POLICIES,
         alerts=alert_groups(shown.tiles),
         words=board_words(),
         state_words=STATE_WORDS,
