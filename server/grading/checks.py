@@ -4,14 +4,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from cryptography.exceptions import InvalidTag
-from sqlmodel import Session, select
+from msgspec import DecodeError
+from sqlmodel import Session, col, select
 
 from server.grading import keys, runs
-from server.grading.marking import MarkingRules
+from server.grading.marking import MarkingError, MarkingRules
 from server.grading.tables import ItemMark, MarkingRun, Result
 from server.keyring import Keyring
 from server.pages import _
-from server.sitting.events import BrokenChainError
+from server.sitting import reading as sittings
+from server.sitting.events import BrokenChainError, check_chain
+from server.sitting.tables import SittingRow
 
 
 @dataclass(frozen=True)
@@ -38,10 +41,12 @@ def verify_results(db: Session, keyring: Keyring, exam_session_id: int) -> list[
         form_keys = keys.of_run(db, keyring, exam_session_id, run.no)
     except InvalidTag:
         return [Difference(None, None, _("The sealed keys of this run do not open: they were changed or moved."))]
+    broken = _chains(db, exam_session_id)
+    how = MarkingRules(**run.rules)
     try:
-        marking = runs.compute(db, keyring, exam_session_id, with_keys=dict(form_keys), with_rules=MarkingRules(**run.rules))
-    except BrokenChainError:
-        return [Difference(None, None, _("A journal does not recompute: an event was changed."))]
+        marking = runs.compute(db, keyring, exam_session_id, with_keys=dict(form_keys), with_rules=how)
+    except (MarkingError, DecodeError) as error:
+        return [*broken, Difference(None, None, _("The journals cannot be marked."), "", str(error))]
     wanted_results: dict[int, Any] = {}
     wanted_marks: dict[tuple[int, int], Any] = {}
     for entry in marking.entries:
@@ -50,10 +55,32 @@ def verify_results(db: Session, keyring: Keyring, exam_session_id: int) -> list[
         for slot, value in found.marks.items():
             wanted_marks[entry.entry_no, slot] = (list(entry.responses.get(slot, ())), value)
     return [
+        *broken,
         *_forms(run, marking),
         *_compare_results(db, run, wanted_results),
         *_compare_marks(db, run, wanted_marks),
     ]
+
+
+def _chains(db: Session, exam_session_id: int) -> list[Difference]:
+    """Journals whose chain, or whose end, is not what the sitting says."""
+    heads = db.exec(
+        select(SittingRow.entry_no, SittingRow.head)
+        .where(SittingRow.exam_session_id == exam_session_id)
+        .order_by(col(SittingRow.entry_no))
+    ).all()
+    found = []
+    for entry_no, head in heads:
+        try:
+            ended = check_chain(exam_session_id, entry_no, sittings.journal(db, exam_session_id, entry_no))
+        except (BrokenChainError, DecodeError) as error:
+            what = _("The journal does not recompute: an event was changed.")
+            found.append(Difference(entry_no, None, what, "", str(error)))
+            continue
+        if ended != head:
+            what = _("The sitting does not end where its journal ends.")
+            found.append(Difference(entry_no, None, what, head.hex()[:12], ended.hex()[:12]))
+    return found
 
 
 def _forms(run: MarkingRun, marking: runs.Marking) -> list[Difference]:

@@ -3,7 +3,6 @@
 A correction is a new key in the item bank (naming the old one) and a new run here (naming the old one). Nothing is edited.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -92,15 +91,20 @@ def check_wish(db: Session, keyring: Keyring, exam_session_id: int, wish: Wish) 
     return run
 
 
-def _require_correctable(db: Session, exam_session_id: int) -> MarkingRun:
-    run = runs.latest(db, exam_session_id)
-    refusal = rules.correction_refusal(
+def refusal(db: Session, exam_session_id: int) -> str | None:
+    """Why no key of this exam session can be corrected now."""
+    return rules.correction_refusal(
         runs.get_session(db, exam_session_id).state,
-        has_run=run is not None,
+        has_run=runs.latest(db, exam_session_id) is not None,
         publication_open=open_publication(db, exam_session_id) is not None,
     )
-    if refusal or run is None:
-        raise Conflict(refusal or "")
+
+
+def _require_correctable(db: Session, exam_session_id: int) -> MarkingRun:
+    no_way = refusal(db, exam_session_id)
+    run = runs.latest(db, exam_session_id)
+    if no_way or run is None:
+        raise Conflict(no_way or rules.PUBLISHED_ALREADY)
     return run
 
 
@@ -210,9 +214,9 @@ def decide(
     runs.lock_session(db, exam_session_id)
     row = get(db, exam_session_id, no)
     assert by.id is not None
-    refusal = rules.decision_refusal(row.proposed_by, by.id, row.decision, verdict)
-    if refusal:
-        raise Conflict(refusal)
+    refused = rules.decision_refusal(row.proposed_by, by.id, row.decision, verdict)
+    if refused:
+        raise Conflict(refused)
     claim = update(KeyCorrection).where(
         col(KeyCorrection.exam_session_id) == exam_session_id,
         col(KeyCorrection.no) == no,
@@ -253,10 +257,3 @@ def run_of(db: Session, exam_session_id: int, correction_no: int) -> MarkingRun 
         col(MarkingRun.completed_at).is_not(None),
     )
     return db.exec(rows.order_by(col(MarkingRun.no)).limit(1)).first()
-
-
-def letters(chosen: Iterable[int], kind: str) -> str:
-    """How people name options: AC, or 正确 / 错误 by id for true/false (the caller translates T and F)."""
-    if kind == "true_false":
-        return "".join({1: "T", 2: "F"}.get(option, "?") for option in sorted(chosen))
-    return "".join(chr(ord("A") + option - 1) for option in sorted(chosen))

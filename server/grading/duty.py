@@ -9,7 +9,7 @@ from cryptography.exceptions import InvalidTag
 from sqlmodel import Session, col, select
 
 from itembank.errors import ItemBankError
-from server.audit.trail import SYSTEM
+from server.audit.trail import SYSTEM, Actor
 from server.clock import Clock
 from server.db import Databases, reading, transaction
 from server.errors import AppError
@@ -88,6 +88,25 @@ def queue_due(dbs: Databases, clock: Clock, jobs: Jobs) -> list[int]:
     if queued:
         jobs.wake()
     return queued
+
+
+def queue(dbs: Databases, jobs: Jobs, exam_session_id: int, by: Actor, reason: str) -> None:
+    """Ask for a marking by hand. Nothing is queued while one waits or runs."""
+    with transaction(dbs) as db:
+        job = job_of(db, exam_session_id)
+        if job is not None and job.state in ("queued", "running"):
+            return
+        jobs.submit(db, "grading.mark", {"exam_session_id": exam_session_id, "reason": reason}, by)
+    jobs.wake()
+
+
+def job_of(db: Session, exam_session_id: int) -> Job | None:
+    """The newest marking job of an exam session, when it is at work or has failed; None when all went well."""
+    rows = select(Job).where(Job.kind == "grading.mark").order_by(col(Job.id).desc()).limit(50)
+    for job in db.exec(rows).all():
+        if int(job.args["exam_session_id"]) == exam_session_id:
+            return None if job.state == "done" else job
+    return None
 
 
 def _busy(db: Session, now: datetime) -> set[int]:

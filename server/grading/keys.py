@@ -8,7 +8,8 @@ from collections.abc import Mapping
 import msgspec
 from sqlmodel import Session, col, select
 
-from itembank import papers, sealing
+from itembank import sealing
+from itembank.keys import key_package
 from itembank.tables import Form
 from server.errors import Conflict
 from server.grading.marking import FormKey, SlotKey
@@ -26,7 +27,7 @@ def forms_of(db: Session, paper_set_id: int | None) -> dict[int, str]:
 
 def read(db: Session, keyring: sealing.Keyring, form_id: int) -> FormKey:
     """The keys in force for one form. Errors of the item bank pass through."""
-    package = papers.key_package(db, form_id, keyring)
+    package = key_package(db, form_id, keyring)
     slots = {
         int(slot): SlotKey(key.kind, tuple(sorted(key.correct)), key.marks, key.cancelled) for slot, key in package.keys.items()
     }

@@ -22,6 +22,11 @@ from server.registry.tables import ExamSession
 LONGEST: Final = timedelta(days=60)
 
 
+def day_of(now: datetime) -> date:
+    """The day it is for people here."""
+    return now.astimezone(BEIJING).date()
+
+
 def refusal(db: Session, exam_session_id: int) -> str | None:
     """Why these results cannot be proposed for publishing now."""
     run = runs.latest(db, exam_session_id)
@@ -39,7 +44,7 @@ def propose(db: Session, exam_session_id: int, *, by: Actor, objections_until: d
     no_way = refusal(db, exam_session_id)
     if no_way:
         raise Conflict(no_way)
-    today = now.astimezone(BEIJING).date()
+    today = day_of(now)
     mistakes = []
     if not today <= objections_until <= today + LONGEST:
         mistakes.append(FieldError("objections_until", _("Give a day from today to 60 days ahead.")))

@@ -181,11 +181,11 @@ class Change:
         return self.before.outcome != self.after.outcome
 
 
-def changes(db: Session, exam_session_id: int, before_no: int, after_no: int) -> list[Change]:
+def changes(db: Session, exam_session_id: int, before_no: int, after_no: int, centres: Centres = None) -> list[Change]:
     """Who changed from one run to another: total, outcome or state."""
     before = {row.no: row for row in summary_rows(db, exam_session_id, run_no=before_no)}
     found = []
-    for row in summary_rows(db, exam_session_id, run_no=after_no):
+    for row in summary_rows(db, exam_session_id, run_no=after_no, centres=centres):
         old = before.get(row.no)
         if old is not None and (old.total, old.outcome) != (row.total, row.outcome):
             found.append(Change(row.no, row.admission_no, row.name, row.form_label, old, row))
@@ -242,6 +242,13 @@ def sessions(db: Session, institution_id: int, centres: Centres = None) -> list[
         if mine or centres is None:
             found.append(SessionLine(session.id, session.title, plan, session.starts_at, session.state, len(mine)))
     return found
+
+
+def takes_place_in(db: Session, exam_session_id: int, centres: Collection[int]) -> bool:
+    """Whether anybody is seated in one of these centres."""
+    seats = select(Entry.no).join(Room, col(Room.id) == Entry.room_id)
+    here = seats.where(Entry.exam_session_id == exam_session_id, col(Room.centre_id).in_(centres))
+    return db.exec(here.limit(1)).first() is not None
 
 
 @dataclass(frozen=True)

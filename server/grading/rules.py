@@ -5,6 +5,7 @@ A refusal is a msgid (None: allowed); the doing files raise it as a conflict.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Final
 
 from server.grading.marking import SlotKey
@@ -112,6 +113,15 @@ def better_half(rest_totals: list[int]) -> list[int]:
         return []
     median = sorted(rest_totals)[len(rest_totals) // 2]
     return [n for n, total in enumerate(rest_totals) if total >= median]
+
+
+def working_days_after(day: date, n: int) -> date:
+    """The n-th Monday-to-Friday after `day` (public holidays are not known here: it is a suggestion)."""
+    while n > 0:
+        day += timedelta(days=1)
+        if day.weekday() < 5:
+            n -= 1
+    return day
 
 
 def mask_number(number: str) -> str:

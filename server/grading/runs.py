@@ -22,7 +22,7 @@ from server.clock import Clock
 from server.db import Databases, reading, transaction
 from server.errors import Conflict, NotFound
 from server.grading import keys, rules
-from server.grading.marking import FormKey, MarkedSitting, MarkingRules, mark, normal, unmarked
+from server.grading.marking import FormKey, MarkedSitting, MarkingError, MarkingRules, mark, normal, unmarked
 from server.grading.tables import ItemMark, KeyCorrection, MarkingKey, MarkingRun, Result
 from server.keyring import Keyring
 from server.pages import _
@@ -158,6 +158,8 @@ def compute(
         if state == "voided":
             entries[entry_no] = MarkedEntry(entry_no, form_id, normal(responses), unmarked("voided", how))
         elif state not in ("absent", "admitted", "waiting"):
+            if form_id not in form_keys:
+                raise MarkingError(f"entry {entry_no} sat form {form_id}, which is not of this exam session's papers")
             found = mark(responses, form_keys[form_id], how)
             entries[entry_no] = MarkedEntry(entry_no, form_id, normal(responses), found)
     run = latest(db, exam_session_id)
