@@ -20,6 +20,7 @@ from server.edge import Edge
 from server.errors import AppError, Invalid, NotFound, SignInNeeded, TooMany
 from server.jobs import Jobs
 from server.keyring import Keyring
+from server.monitor import routes as board_routes
 from server.pages import _
 from server.settings import Settings
 
@@ -38,8 +39,9 @@ def create_app(settings: Settings, *, clock: Clock | None = None, keyring: Keyri
     app.state.jobs = Jobs(settings, app.state.dbs, app.state.clock)
     app.state.on_stop = []  # called when a stop is asked for, before connections are waited for
     app.mount("/static", StaticFiles(directory=Path(pages.WEB) / "static"), name="static")
-    for router in (auth_routes.router,):
+    for router in (auth_routes.router, board_routes.router):
         app.include_router(router)
+    board_routes.install(app)
     _health(app)
     app.add_exception_handler(AppError, _on_app_error)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)

@@ -105,7 +105,7 @@ def read_board(db: Session, scope: Scope, pulses: Mapping[Any, float], now: date
     exam_row = db.get(ExamSession, scope.exam.id)
     exam = as_exam(exam_row) if exam_row else scope.exam
     scope = Scope(exam, scope.rooms, scope.single)
-    timing = exam.timing(now)
+    timing = exam.timing
     rows = _rows(db, scope)
     bound = devices.bound_seats(db, scope.room_ids)
     reported = reports.open_by_entry(db, exam.id, {row.no: row.form_label or "" for row in rows if row.reports})

@@ -15,6 +15,8 @@ from server.errors import NotFound
 from server.monitor.rules import Timing
 from server.registry.rules import SessionProfile
 from server.registry.tables import Centre, ExamSession, ExamSessionRoom, Room
+from server.sitting.exams import exam_of
+from server.sitting.store import to_datetime
 
 OFFERED_STATES = ("scheduled", "open", "ended", "marked", "published")
 OFFERED_FOR = timedelta(days=2)
@@ -42,17 +44,16 @@ class Exam:
     title: str
     state: str
     starts_at: datetime
-    opened_at: datetime | None
     duration_ms: int
     profile: SessionProfile
 
-    def timing(self, now: datetime) -> Timing:
-        """The times tiles depend on. A scheduled bell rings at the start; the chief's when the chief opens."""
+    bell: datetime | None
+
+    @property
+    def timing(self) -> Timing:
+        """The times tiles depend on."""
         limits = self.profile.scaled(self.duration_ms)
-        bell = self.opened_at
-        if bell is None and self.profile.bell == "scheduled" and self.state != "draft" and now >= self.starts_at:
-            bell = self.starts_at
-        return Timing(bell, timedelta(milliseconds=limits.latest_entry_ms), self.profile.seat_binding)
+        return Timing(self.bell, timedelta(milliseconds=limits.latest_entry_ms), self.profile.seat_binding)
 
 
 @dataclass(frozen=True)
@@ -136,13 +137,14 @@ def offered(db: Session, who: Staff, now: datetime) -> list[Scope]:
 
 def as_exam(row: ExamSession) -> Exam:
     """A row as a value that outlives its session."""
+    facts = exam_of(row)
     return Exam(
         row.id or 0,
         row.institution_id,
         row.title,
         row.state,
         row.starts_at,
-        row.opened_at,
         row.duration_ms,
         SessionProfile.from_json(row.profile),
+        None if facts.bell_at is None else to_datetime(facts.bell_at),
     )
