@@ -112,8 +112,8 @@ def _refuse_unknown_names() -> None:
             raise SettingsError(f"{name} is not a setting of Jikao.{hint} docs/reference.md lists them all.")
 
 
-# Read by the tests and scripts, not by the product.
-OUTSIDE = {"JIKAO_CHROMIUM", "JIKAO_TEST_POSTGRESQL_URL"}
+# Read by commands, tests and scripts; no settings of the running product.
+OUTSIDE = {"JIKAO_PASSWORD", "JIKAO_CHROMIUM", "JIKAO_TEST_POSTGRESQL_URL"}
 
 
 def _sentence(error: ValidationError) -> str:

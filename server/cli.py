@@ -1,0 +1,314 @@
+"""The command line: `jikao serve | demo | migrate | setup | import | assemble | grade | export | backup | restore`."""
+
+import functools
+import hashlib
+import os
+import sys
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, ParamSpec, TypeVar
+
+import structlog
+import typer
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from server import backup as backups
+from server import commands, db, migrations, people
+from server.clock import SystemClock
+from server.keyring import Keyring, KeyringError
+from server.pages import beijing
+from server.settings import Settings, SettingsError, load
+
+app = typer.Typer(
+    name="jikao",
+    help="Jikao 机考: papers from the item bank, exams in the browser, marking by machine.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+person_app = typer.Typer(help="People of the staff.", no_args_is_help=True)
+app.add_typer(person_app, name="person")
+out = Console()
+err = Console(stderr=True)
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _plainly(command: Callable[P, R]) -> Callable[P, R]:
+    """Expected refusals are one sentence and exit code 1, never a traceback."""
+
+    @functools.wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        from itembank.errors import ItemBankError
+        from server.errors import AppError
+        from server.serving import PortTaken
+
+        expected = (
+            commands.CommandError,
+            SettingsError,
+            KeyringError,
+            backups.BackupError,
+            people.SetUpError,
+            db.NotDurable,
+            PortTaken,
+            ItemBankError,
+            AppError,
+            migrations.MigrationError,
+        )
+        try:
+            return command(*args, **kwargs)
+        except expected as error:
+            message = error.message % error.params if isinstance(error, AppError) else str(error)
+            err.print(message, style="bold red", markup=False, highlight=False)
+            raise typer.Exit(1) from None
+
+    return run
+
+
+class Installation:
+    """What commands work on: settings, a migrated database, keys, the clock."""
+
+    def __init__(self) -> None:
+        self.settings = load()
+        _log(self.settings)
+        migrations.must_be_current(self.settings.url)
+        self.dbs = db.connect(self.settings.url)
+        self.keyring = Keyring.open_folder(self.settings.keys)
+        self.clock = SystemClock()
+        self.begin = functools.partial(db.transaction, self.dbs)
+
+    def now(self) -> datetime:
+        """The time of this installation."""
+        return self.clock.now()
+
+
+def _log(settings: Settings) -> None:
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"]),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(settings.log_level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+@app.command()
+@_plainly
+def serve() -> None:
+    """Serve the product on JIKAO_HOST:JIKAO_PORT until a signal."""
+    from server import serving
+    from server.app import create_app
+
+    settings = load()
+    _log(settings)
+    migrations.must_be_current(settings.url)
+    serving.serve(create_app(settings), settings, ready=f"Jikao serves on http://{settings.host}:{settings.port}")
+
+
+@app.command()
+@_plainly
+def migrate() -> None:
+    """Bring the database to the newest schema; makes an SQLite file that is not there yet."""
+    settings = load()
+    Keyring.open_folder(settings.keys)
+    for line in migrations.upgrade(settings.url):
+        out.print(line, markup=False)
+
+
+@app.command()
+@_plainly
+def setup(
+    institution: Annotated[str, typer.Option(help="Name of the institution, as printed on forms.")],
+    code: Annotated[str, typer.Option(help="Its code.")],
+    login: Annotated[str, typer.Option(help="Account of its first person, a system administrator.")],
+) -> None:
+    """Make the first institution and its first person; the password comes from JIKAO_PASSWORD or is asked for."""
+    here = Installation()
+    password = _password()
+    with here.begin() as session:
+        home = people.add_institution(session, code, institution, here.now())
+        people.add_person(session, home, login, login, password, ["administrator"], here.now())
+    out.print(f"{institution} ({code}) is set up; {login} can sign in. Add people with: jikao person add", markup=False)
+
+
+@person_app.command("add")
+@_plainly
+def person_add(
+    login: Annotated[str, typer.Argument(help="Account.")],
+    name: Annotated[str, typer.Option(help="Name, as shown in records.")],
+    role: Annotated[list[str], typer.Option(help="A role; give the option again for another.")],
+    institution: Annotated[str, typer.Option(help="Code of the institution; needed when there are several.")] = "",
+) -> None:
+    """Add a person; the password comes from JIKAO_PASSWORD or is asked for."""
+    here = Installation()
+    password = _password()
+    with here.begin() as session:
+        home = people.find_institution(session, institution)
+        people.add_person(session, home.id or 0, login, name, password, role, here.now())
+    out.print(f"{login} can sign in.", markup=False)
+
+
+def _password() -> str:
+    given = os.environ.get("JIKAO_PASSWORD")
+    return given if given is not None else str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))
+
+
+@app.command("import")
+@_plainly
+def import_(
+    file: Annotated[Path, typer.Argument(help="XLSX, XLS or CSV.", exists=True, dir_okay=False)],
+    bank: Annotated[str, typer.Option(help="Code of the bank to import into, or of the bank to make for a syllabus.")],
+    login: Annotated[str, typer.Option("--as", help="Account of the person who imports.")],
+    syllabus: Annotated[bool, typer.Option("--syllabus", help="The file is a content table; makes the bank for it.")] = False,
+    level: Annotated[int, typer.Option(help="With --syllabus: the level, 5 to 1.")] = 4,
+    figures: Annotated[Path | None, typer.Option(help="Folder of the picture files the items name.")] = None,
+    column: Annotated[list[str] | None, typer.Option(help="FIELD=HEADER for a column with another name.")] = None,
+    kind: Annotated[str | None, typer.Option(help="Kind of items in a file without such a column.")] = None,
+    topic: Annotated[str | None, typer.Option(help="Leaf code for items in a file without such a column.")] = None,
+    key_in_stem: Annotated[bool, typer.Option("--key-in-stem", help="The key stands in the stem, as in （C）.")] = False,
+    good_rows: Annotated[bool, typer.Option("--good-rows", help="Take the good rows and list the refused ones.")] = False,
+) -> None:
+    """Read a spreadsheet; every mistake by row and column, and nothing stored unless all is well (or --good-rows).
+
+    Items wait for a second person's approval in the browser.
+    """
+    from itembank.exchange.item_row import Reading
+
+    here = Installation()
+    who = commands.person(here, login, "syllabus.import" if syllabus else "item.import")
+    if syllabus:
+        out.print(commands.import_syllabus(here, file, bank, level, who), markup=False)
+        return
+    target = commands.find_bank(here, who, bank)
+    how = Reading(mapping=commands.mapping(column or []), default_kind=kind, default_topic=topic, key_in_stem=key_in_stem)
+    found = commands.ItemFile(file, how, figures).read()
+    for mistake in found.refused:
+        err.print(commands.mistake_line(mistake), markup=False, highlight=False)
+    refused = len({mistake.row for mistake in found.refused})
+    if found.refused and not (good_rows and found.items):
+        raise commands.CommandError(
+            f"Nothing was stored: {refused} rows need mending, {len(found.items)} are good. "
+            "Mend them, or take the good ones by --good-rows."
+        )
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    with Progress(console=err) as bar:
+        task = bar.add_task("import", total=len(found.items))
+        batch = commands.stage(here, target, found, file.name, digest, who, lambda done, total: bar.update(task, completed=done))
+    out.print(f"{len(found.items)} items wait as batch {batch}, {refused} rows were refused.", markup=False)
+    out.print("A second person approves the batch in the browser.", markup=False)
+
+
+@app.command()
+@_plainly
+def assemble(
+    blueprint: Annotated[int, typer.Argument(help="Number of the blueprint.")],
+    login: Annotated[str, typer.Option("--as", help="Account of the bank manager.")],
+    seed: Annotated[int | None, typer.Option(help="Seed; the same seed on the same bank gives the same forms.")] = None,
+    forms: Annotated[int | None, typer.Option(help="How many; otherwise what the blueprint says.")] = None,
+) -> None:
+    """Make disjoint forms and reserve their items, or say which cell lacks how many."""
+    import secrets
+
+    from itembank import papers
+
+    here = Installation()
+    who = commands.person(here, login, "paper.make")
+    chosen_seed = secrets.randbelow(2**31) if seed is None else seed
+    made = papers.make_papers(here.begin, blueprint, seed=chosen_seed, now=here.now(), by=who.person_id, forms=forms)
+    if isinstance(made, papers.Infeasible):
+        for shortage in made.shortages:
+            err.print(commands.shortage_line(shortage), markup=False, highlight=False)
+        raise commands.CommandError("The bank cannot give these forms.")
+    out.print(f"Paper set {made.paper_set_id}: {len(made.form_ids)} forms, seed {made.seed}.", markup=False)
+
+
+@app.command()
+@_plainly
+def grade() -> None:
+    """Mark every exam session that has ended and is not marked yet."""
+    from server.grading import duty
+
+    here = Installation()
+    marked = duty.mark_finished(here.dbs, here.keyring, here.clock)
+    out.print(f"Marked: {', '.join(map(str, marked)) or 'nothing was waiting'}.", markup=False)
+
+
+@app.command()
+@_plainly
+def export(
+    number: Annotated[int, typer.Argument(help="Number of the exam session.")],
+    to: Annotated[Path, typer.Option(help="The XLSX file to write.")],
+    login: Annotated[str, typer.Option("--as", help="Account of the person who exports; it is audited.")],
+) -> None:
+    """Write the score summary (成绩汇总表) of an exam session as XLSX."""
+    here = Installation()
+    who = commands.person(here, login, "results.read")
+    if to.exists():
+        raise commands.CommandError(f"{to} exists already; nothing is overwritten.")
+    to.write_bytes(commands.results_xlsx(here, number, who))
+    out.print(f"Written: {to}", markup=False)
+
+
+@app.command()
+@_plainly
+def backup(
+    to: Annotated[Path, typer.Option(help="Folder of backups; a new one is made below it.")] = Path("var/backups"),
+    with_keys: Annotated[bool, typer.Option("--with-keys", help="Copy the keys too; keep such a backup locked away.")] = False,
+) -> None:
+    """Copy the database while it serves, and check the copy."""
+    settings = load()
+    out.print(f"Written: {backups.backup(settings, to, SystemClock().now(), with_keys=with_keys)}", markup=False)
+
+
+@app.command()
+@_plainly
+def restore(
+    source: Annotated[Path, typer.Argument(help="A folder that `jikao backup` wrote.", exists=True, file_okay=False)],
+) -> None:
+    """Put a backup back where nothing is yet; refuses a damaged one."""
+    for line in backups.restore(load(), source):
+        out.print(line, markup=False)
+
+
+@app.command()
+@_plainly
+def ledger(item: Annotated[int, typer.Argument(help="Number of the item.")]) -> None:
+    """Tell the story of an item's use: reserved, burned, released, by which form."""
+    from itembank import ledger as itembank_ledger
+
+    here = Installation()
+    table = Table("when", "state", "form", "what")
+    with db.reading(here.dbs) as session:
+        for chapter in itembank_ledger.explain(session, item):
+            table.add_row(beijing(chapter.at), str(chapter.state), str(chapter.form_id), str(chapter.text))
+    out.print(table)
+
+
+@app.command()
+@_plainly
+def demo(
+    reset: Annotated[bool, typer.Option("--reset", help="Forget the demo's data and start over.")] = False,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+) -> None:
+    """Load the demo, serve it on 127.0.0.1 with ten simulated candidates, and say where to click."""
+    from server.demo import run
+
+    settings = load(port=port)
+    _log(settings)
+    run.run(settings, reset=reset)
+
+
+def main() -> None:
+    """Entry point of `jikao`."""
+    app()
+
+
+if __name__ == "__main__":
+    main()
