@@ -28,7 +28,8 @@ _ALL_OF_THEM: Final = re.compile(
     r"(以上|上述|前述|前面)(选项|各项|几项|三项|说法|答案|四项)*(都|全|均|皆)?(不|非)?(是|对|错|正确|错误|有|可|包括|非)|^(都|全|均)(不)?(是|对|错|正确)$"
 )
 _GIVES_AWAY: Final = re.compile(r"(正确答案|参考答案|标准答案|答案)\s*[:：]")
-_MARKED: Final = re.compile(r"[（(]\s*(?:[√×✓✗]|[A-H]{1,8})\s*[)）]")
+# A blank that somebody filled in: not P(A), and not one of several bracketed letters.
+_MARKED: Final = re.compile(r"(?<![A-Za-z0-9)）])[（(]\s*([√×✓✗]|[A-H]{1,8})\s*[)）]")
 _QUESTION: Final = re.compile(r"[?？]|吗[。？?]?$|是否")
 _BLANK: Final = re.compile(r"[（(]\s*[)）]|_{2,}")
 _NEGATIVE: Final = re.compile(r"(不正确|错误|不属于|不包括|不是|不能|不应|不得|不符合|无关|除外)的")
@@ -73,6 +74,11 @@ def lint(body: ItemBody, key: ItemKeyData, source: str = "") -> list[Finding]:
     return sorted(found, key=lambda finding: ("error", "warning", "hint").index(finding.severity))
 
 
+def blocking(body: ItemBody, key: ItemKeyData) -> list[Finding]:
+    """Only what must not be stored (severity ``error``); an import asks this for every row."""
+    return list(stem_gives_key_away(lint_item(body, key)))
+
+
 def lint_batch(items: Iterable[LintItem]) -> list[Finding]:
     """Remarks on a batch as a whole (an import, a form)."""
     batch = list(items)
@@ -81,19 +87,21 @@ def lint_batch(items: Iterable[LintItem]) -> list[Finding]:
 
 def stem_gives_key_away(item: LintItem) -> Iterator[Finding]:
     """The answer printed in the text candidates see: an editor's leftover."""
-    marked = [found[0] for found in _MARKED.finditer(item.stem) if _names_key(found[0], item)]
-    if _GIVES_AWAY.search(item.stem) or marked:
-        yield Finding("key_in_stem", "error", msg("The text shows the answer. Move it to the key column."), "stem")
+    marked = _MARKED.findall(item.stem)
+    filled = len(marked) == 1 and not _BLANK.search(item.stem) and _names_key(marked[0], item)
+    if filled:
+        yield Finding("key_in_blank", "error", msg("The blank in the text is filled in with the key."), "stem")
+    if _GIVES_AWAY.search(item.stem):
+        yield Finding("key_in_stem", "error", msg("The text shows the answer."), "stem")
     for n, text in enumerate(item.options, 1):
         if _GIVES_AWAY.search(text):
             yield Finding("key_in_option", "error", msg("The option shows the answer."), f"options.{n}")
 
 
 def _names_key(marked: str, item: LintItem) -> bool:
-    inner = marked.strip("（()） \t")
     if kind_of(item.kind).fixed_options:
-        return inner in {"√", "×", "✓", "✗"}
-    return inner == "".join(letter(n) for n in item.correct)
+        return marked in {"√", "×", "✓", "✗"}
+    return marked == "".join(letter(n) for n in item.correct)
 
 
 def statement_is_one_sentence(item: LintItem) -> Iterator[Finding]:
@@ -143,9 +151,7 @@ def options_are_parallel(item: LintItem) -> Iterator[Finding]:
     numeric = [bool(_NUMERIC.fullmatch(text)) for text in item.options]
     if sum(numeric) == len(numeric) - 1:
         odd = numeric.index(False) + 1
-        yield Finding(
-            "odd_one_out", "hint", msg("All options but %(letter)s are numbers.", letter=letter(odd)), f"options.{odd}"
-        )
+        yield Finding("odd_one_out", "hint", msg("All options but %(letter)s are numbers.", letter=letter(odd)), f"options.{odd}")
     if len({text.endswith(("。", ".")) for text in item.options}) > 1:
         yield Finding("option_endings", "hint", msg("Some options end with a full stop and some do not."), "options")
     shared = _shared_start(item.options)
@@ -185,9 +191,7 @@ def options_are_distinct(item: LintItem) -> Iterator[Finding]:
 def negative_is_rare(item: LintItem) -> Iterator[Finding]:
     """Choosing what is *not* so is easily misread; the word should at least stand out."""
     if item.kind != "true_false" and (found := _NEGATIVE.search(item.stem)):
-        yield Finding(
-            "negative_stem", "hint", msg("A negative question: make “%(word)s” stand out.", word=found[1]), "stem"
-        )
+        yield Finding("negative_stem", "hint", msg("A negative question: make “%(word)s” stand out.", word=found[1]), "stem")
 
 
 def source_is_cited(item: LintItem) -> Iterator[Finding]:

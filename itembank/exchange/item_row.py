@@ -27,7 +27,9 @@ class Reading:
     ``mapping``: field (a key of `item_columns.HEADERS`) -> header text, or ``#C`` for a column letter. ``kinds``: what stands in
     the kind column -> kind code. ``default_kind``: a kind code for files without that column, or ``by_key`` to tell it from key
     and options. ``default_topic``: leaf code for rows without one. ``topics``: the leaf codes there are, None to accept any.
-    ``key_in_stem``: the key stands in the stem as （C）. ``known_media``: digests already in the bank.
+    ``key_in_stem``: the key stands in the stem as （C）.
+    ``letters_meant``: a letter in brackets in a stem is no leftover of a key, even if it is the key's letter.
+    ``known_media``: digests already in the bank.
     """
 
     sheet: str | None = None
@@ -37,6 +39,7 @@ class Reading:
     default_topic: str | None = None
     topics: frozenset[str] | None = None
     key_in_stem: bool = False
+    letters_meant: bool = False
     allow_one_correct: bool = False
     known_media: frozenset[str] = frozenset()
     limits: Limits = field(default_factory=Limits)
@@ -296,10 +299,13 @@ class RowReader:
     def _check(self, body: ItemBody, key: ItemKeyData) -> None:
         for fault in check_item(body, key, allow_one_correct=self.how.allow_one_correct):
             self.wrong(_column_of(fault.field), fault.problem, fault.mend)
-        for finding in lint.lint(body, key) if not self.failed else ():
-            if finding.severity == "error":
-                mend = msg("Remove it there; the key belongs into its own column.")
-                self.wrong(_column_of(finding.where), finding.message, mend)
+        for finding in lint.blocking(body, key) if not self.failed else ():
+            if finding.code == "key_in_blank" and self.how.letters_meant:
+                continue
+            mend = msg("Remove it there; the key belongs into its own column.")
+            if finding.code == "key_in_blank":
+                mend = msg("Empty the brackets, or say on import that such letters are meant.")
+            self.wrong(_column_of(finding.where), finding.message, mend)
 
     def _check_twin(self, digest: bytes) -> None:
         if self.failed:

@@ -16,10 +16,8 @@ from lxml import etree
 
 Place = tuple[int, int]
 
-_MAIN: Final = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
-_RELATION: Final = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
-_DRAWING: Final = "{http://schemas.openxmlformats.org/drawingml/2006/spreadsheetDrawing}"
-_BLIP: Final = "{http://schemas.openxmlformats.org/drawingml/2006/main}blip"
+# Any namespace: the transitional and the strict flavour of the format differ in nothing else that matters here.
+_ANY: Final = "{*}"
 _REFERENCE: Final = re.compile(r"([A-Z]{1,3})([0-9]{1,7})")
 _LARGEST_PICTURE: Final = 10_000_000
 
@@ -72,27 +70,35 @@ def _relations(archive: zipfile.ZipFile, path: str) -> dict[str, str]:
     return found
 
 
+def _linked(element: etree._Element, name: str) -> str:
+    """The relation id in ``r:id`` or ``r:embed``."""
+    for attribute, value in element.attrib.items():
+        if attribute.endswith(f"relationships}}{name}"):
+            return str(value)
+    return ""
+
+
 def _sheet_path(archive: zipfile.ZipFile, sheet_name: str) -> str | None:
     relations = _relations(archive, "xl/workbook.xml")
-    for sheet in _tree(archive, "xl/workbook.xml").iter(f"{_MAIN}sheet"):
+    for sheet in _tree(archive, "xl/workbook.xml").iter(f"{_ANY}sheet"):
         if sheet.get("name") == sheet_name:
-            return relations.get(sheet.get(f"{_RELATION}id", ""))
+            return relations.get(_linked(sheet, "id"))
     return None
 
 
 def _read_cells(archive: zipfile.ZipFile, path: str, extra: Extra) -> None:
     rich = _rich_strings(archive)
     for place, cell in _cells(archive, path):
-        if cell.find(f"{_MAIN}f") is not None:
+        if cell.find(f"{_ANY}f") is not None:
             extra.formulas.add(place)
         kind = cell.get("t")
         if kind == "e":
             extra.errors.add(place)
         elif kind == "s" and rich:
-            index = cell.findtext(f"{_MAIN}v", "")
+            index = cell.findtext(f"{_ANY}v", "")
             if index in rich:
                 extra.rich_texts[place] = rich[index]
-        elif kind == "inlineStr" and (inline := cell.find(f"{_MAIN}is")) is not None:
+        elif kind == "inlineStr" and (inline := cell.find(f"{_ANY}is")) is not None:
             text = _rich_text(inline)
             if text is not None:
                 extra.rich_texts[place] = text
@@ -101,7 +107,7 @@ def _read_cells(archive: zipfile.ZipFile, path: str, extra: Extra) -> None:
 def _cells(archive: zipfile.ZipFile, path: str) -> Iterator[tuple[Place, etree._Element]]:
     """Every cell of a sheet, forgotten after use: a sheet may be large."""
     with archive.open(path) as stream:
-        parser = etree.iterparse(stream, tag=f"{_MAIN}c", resolve_entities=False, no_network=True)
+        parser = etree.iterparse(stream, tag=f"{_ANY}c", resolve_entities=False, no_network=True)
         for _, cell in parser:
             place = _place(cell.get("r", ""))
             if place is not None:
@@ -121,10 +127,12 @@ def _place(reference: str) -> Place | None:
 
 def _rich_strings(archive: zipfile.ZipFile) -> dict[str, str]:
     """Index (as text) -> text with tags, of the shared strings that have raised or lowered parts."""
-    if "xl/sharedStrings.xml" not in archive.namelist():
+    targets = _relations(archive, "xl/workbook.xml").values()
+    path = next((path for path in targets if path.lower().endswith("/sharedstrings.xml")), "")
+    if path not in archive.namelist():
         return {}
     found = {}
-    for index, string in enumerate(_tree(archive, "xl/sharedStrings.xml").iter(f"{_MAIN}si")):
+    for index, string in enumerate(_tree(archive, path).iter(f"{_ANY}si")):
         text = _rich_text(string)
         if text is not None:
             found[str(index)] = text
@@ -134,9 +142,9 @@ def _rich_strings(archive: zipfile.ZipFile) -> dict[str, str]:
 def _rich_text(string: etree._Element) -> str | None:
     """The runs of one string with ``<sup>`` / ``<sub>`` written out; None where nothing is raised or lowered."""
     parts, special = [], False
-    for run in string.iter(f"{_MAIN}r"):
-        text = run.findtext(f"{_MAIN}t", "")
-        align = run.find(f"{_MAIN}rPr/{_MAIN}vertAlign")
+    for run in string.iter(f"{_ANY}r"):
+        text = run.findtext(f"{_ANY}t", "")
+        align = run.find(f"{_ANY}rPr/{_ANY}vertAlign")
         tag = {"superscript": "sup", "subscript": "sub"}.get(align.get("val", "") if align is not None else "")
         special = special or tag is not None
         parts.append(f"<{tag}>{text}</{tag}>" if tag else text)
@@ -151,12 +159,12 @@ def _read_pictures(archive: zipfile.ZipFile, path: str, extra: Extra) -> None:
             continue
         images = _relations(archive, drawing)
         for anchor in _tree(archive, drawing):
-            start = anchor.find(f"{_DRAWING}from")
-            blip = next(anchor.iter(_BLIP), None)
+            start = anchor.find(f"{_ANY}from")
+            blip = next(anchor.iter(f"{_ANY}blip"), None)
             if start is None or blip is None:
                 continue
-            image = images.get(blip.get(f"{_RELATION}embed", ""), "")
+            image = images.get(_linked(blip, "embed"), "")
             if image not in archive.namelist() or archive.getinfo(image).file_size > _LARGEST_PICTURE:
                 continue
-            place = (int(start.findtext(f"{_DRAWING}row", "0")), int(start.findtext(f"{_DRAWING}col", "0")))
+            place = (int(start.findtext(f"{_ANY}row", "0")), int(start.findtext(f"{_ANY}col", "0")))
             extra.pictures.setdefault(place, []).append(archive.read(image))

@@ -125,7 +125,7 @@ def test_a_public_view_has_no_place_for_a_key() -> None:
 def test_models_are_frozen_and_ordered() -> None:
     assert ItemKeyData(correct=(3, 1, 3)).correct == (1, 3)
     with pytest.raises(ValidationError):
-        single().stem_html = "x"
+        single().stem_html = "x"  # type: ignore[misc]
     with pytest.raises(ValidationError):
         ItemKeyData(correct=(0,))
 

@@ -21,7 +21,7 @@ def codes(kind: str, stem: str, options: list[str], correct: list[int], source: 
         ("水会沸腾。冰会融化。", ["tf_one_sentence"]),
         ("水是 100 ℃ 沸腾吗？", ["tf_full_stop", "tf_question"]),
         ("密度是质量。 正确答案：密度是质量与体积之比。", ["key_in_stem", "tf_one_sentence"]),
-        ("水会沸腾（√）。", ["key_in_stem"]),
+        ("水会沸腾（√）。", ["key_in_blank"]),
     ],
 )
 def test_true_false_is_one_statement(stem: str, expected: list[str]) -> None:
@@ -68,9 +68,11 @@ def test_options_are_parallel(options: list[str], expected: list[str]) -> None:
 
 def test_a_key_in_the_stem_is_an_error_and_comes_first() -> None:
     found = lint(write_body("single", "单位是（C）。", ["甲", "乙", "丙", "以上都是"]), write_key([3]))
-    assert (found[0].code, found[0].severity) == ("key_in_stem", "error")
+    assert (found[0].code, found[0].severity) == ("key_in_blank", "error")
     assert codes("single", "电流（A）的单位是（ ）。", ["甲", "乙", "丙"], [2]) == []
-    assert codes("multiple", "有（ABC）。", ["甲", "乙", "丙"], [1, 2, 3]) == ["key_in_stem"]
+    assert codes("single", "若 P(C) > 0，则正确的是", ["甲", "乙", "丙"], [3]) == []
+    assert codes("single", "基因（A）和（B）中显性的是", ["甲", "乙", "丙"], [1]) == []
+    assert codes("multiple", "有（ABC）。", ["甲", "乙", "丙"], [1, 2, 3]) == ["key_in_blank"]
 
 
 def test_source_and_negative_are_hints() -> None:
@@ -97,6 +99,4 @@ def test_multiple_choice_and_true_false_are_balanced_apart() -> None:
     items = [LintItem("multiple", "", ("甲", "乙"), (1, 2), "")] * 40
     items += [LintItem("true_false", "", ("正确", "错误"), (n % 2 + 1,), "") for n in range(40)]
     assert lint_batch(items) == []
-    assert [f.code for f in lint_batch([LintItem("true_false", "", ("正确", "错误"), (1,), "")] * 40)] == [
-        "key_balance"
-    ]
+    assert [f.code for f in lint_batch([LintItem("true_false", "", ("正确", "错误"), (1,), "")] * 40)] == ["key_balance"]
