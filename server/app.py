@@ -22,6 +22,8 @@ from server.jobs import Jobs
 from server.keyring import Keyring
 from server.monitor import routes as board_routes
 from server.pages import _
+from server.records import routes as records_routes
+from server.registry import routes as registry_routes
 from server.settings import Settings
 
 log = structlog.get_logger()
@@ -39,7 +41,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, keyring: Keyri
     app.state.jobs = Jobs(settings, app.state.dbs, app.state.clock)
     app.state.on_stop = []  # called when a stop is asked for, before connections are waited for
     app.mount("/static", StaticFiles(directory=Path(pages.WEB) / "static"), name="static")
-    for router in (auth_routes.router, board_routes.router):
+    for router in (auth_routes.router, board_routes.router, registry_routes.router, records_routes.router):
         app.include_router(router)
     board_routes.install(app)
     _health(app)
