@@ -78,7 +78,9 @@ def device_at(db: Session, room_id: int, seat_no: int) -> Device | None:
         select(Device)
         .join(SeatBinding, col(SeatBinding.device_id) == col(Device.id))
         .where(
-            col(SeatBinding.room_id) == room_id, col(SeatBinding.seat_no) == seat_no, col(SeatBinding.ended_at).is_(None)
+            col(SeatBinding.room_id) == room_id,
+            col(SeatBinding.seat_no) == seat_no,
+            col(SeatBinding.ended_at).is_(None),
         )
     ).first()
 
@@ -141,7 +143,9 @@ def unbind(db: Session, room_id: int, seat_no: int, *, actor: Actor, now: dateti
     ended = db.execute(
         update(SeatBinding)
         .where(
-            col(SeatBinding.room_id) == room_id, col(SeatBinding.seat_no) == seat_no, col(SeatBinding.ended_at).is_(None)
+            col(SeatBinding.room_id) == room_id,
+            col(SeatBinding.seat_no) == seat_no,
+            col(SeatBinding.ended_at).is_(None),
         )
         .values(ended_at=now)
         .returning(col(SeatBinding.device_id))

@@ -150,7 +150,7 @@ def checklist(facts: Facts) -> list[Check]:
         Check("scheduled", "Scheduled", "done" if scheduled else "missing"),
         _check("staff", "Chief invigilators named", _staff_reasons(facts)),
         _check("supervisor", "External supervisor checked in", supervisor_reasons(facts), later=not scheduled),
-        Check("opened", "Opened", "done" if started else "later"),
+        Check("opened", "Exam session opened", "done" if started else "later"),
     ]
     return [Check(line.code, line.title, "done") if started and line.code != "supervisor" else line for line in lines]
 
