@@ -55,8 +55,10 @@ def may_submit(state: str, by: int, author: int) -> Message | None:
     """Why this person may not hand the item in for review."""
     if by != author:
         return msg("Only the writer of this version can submit it.")
-    if state not in {ItemState.DRAFT, ItemState.RETURNED}:
-        return msg("Only a draft or a returned item can be submitted.")
+    if state == ItemState.RETURNED:
+        return msg("A returned item needs a new version first.")
+    if state != ItemState.DRAFT:
+        return msg("Only a draft can be submitted.")
     return None
 
 

@@ -124,7 +124,8 @@ def forms_program(model: Model, forms: int, *, supply: bool = True, times: int =
     weights = [float(value) for value in model.difficulty]
     for columns in x:
         for r, inside in enumerate(nonzero):
-            program.row(float(model.low[r]), [columns[int(c)] for c in inside], [1.0] * len(inside), float(model.high[r]))
+            low, high = float(model.low[r] * times), float(model.high[r] * times)
+            program.row(low, [columns[int(c)] for c in inside], [1.0] * len(inside), high)
         scaled = [100.0 * weight for weight in weights]
         program.row(float(model.difficulty_low * times), list(columns), scaled, float(model.difficulty_high * times))
     if supply:
