@@ -69,9 +69,11 @@ def store_figures(dbs: Databases, keyring: Keyring, clock: Clock, exam_session_i
 
 
 def figures_of(db: Session, keyring: Keyring, exam_session_id: int, run_no: int) -> dict[str, Any]:
-    """Per form: `{label, n, mean, sd, alpha, sem, items: [{slot, kind, full, cancelled, n, p, item_total, blank,
-    options: [{option, all, low, high, better}], flags}]}`. A figure is `{value}`, `{too_few: [n, needed]}` or
-    `{no_spread: n}`. Voided and absent candidates are left out; cancelled items take no part.
+    """The body of `RunFigures`: `{forms: [{form_id, label, n, mean_marks, sd_marks, alpha, sem_marks, items}]}`.
+
+    An item: `{slot, kind, full, cancelled, n, better_n, p, item_total, blank, options: [{option, all, better}], flags}`.
+    A figure is `{value}`, `{too_few: [n, needed]}` or `{no_spread: n}`. Voided and absent candidates are left out;
+    cancelled items take no part.
     """
     run = db.get(MarkingRun, (exam_session_id, run_no))
     assert run is not None
@@ -89,7 +91,8 @@ def _form(db: Session, run: MarkingRun, form: dict[str, Any], key: FormKey) -> d
     maxima = [key.slots[slot].marks for slot in counted]
     per_item = dict(zip(counted, classical.item_figures(scores, maxima), strict=True))
     test = classical.form_figures(scores)
-    body |= {"mean": _figure(test.mean), "sd": _figure(test.sd), "alpha": _figure(test.alpha), "sem": _figure(test.sem)}
+    body |= {"mean_marks": _figure(test.mean, 100), "sd_marks": _figure(test.sd, 100)}
+    body |= {"alpha": _figure(test.alpha), "sem_marks": _figure(test.sem, 100)}
     return body | {"items": [_item(slot, key, sheets, counted, per_item.get(slot)) for slot in sorted(key.slots)]}
 
 
@@ -145,9 +148,9 @@ def _item(
     }
 
 
-def _figure(found: classical.Figure) -> dict[str, Any]:
+def _figure(found: classical.Figure, unit: int = 1) -> dict[str, Any]:
     if isinstance(found, classical.TooFew):
         return {"too_few": [found.n, found.needed]}
     if isinstance(found, classical.NoSpread):
         return {"no_spread": found.n}
-    return {"value": round(float(found), DIGITS)}
+    return {"value": round(float(found) / unit, DIGITS)}
