@@ -15,6 +15,7 @@ from server.pages import catalogue
 from server.records.sheets import Candidate, Heading, RoomSheet, planned_end
 from server.registry import reading
 from server.registry.reading import EntryRow, RoomRow
+from server.registry.rules import SessionProfile
 from server.registry.tables import ExamSession, Institution, Occupation, Plan
 from server.registry.times import BEIJING
 from server.sitting.tables import JournalEvent, SittingRow
@@ -43,7 +44,7 @@ def heading_of(db: Session, who: Staff, session: ExamSession) -> Heading:
         .where(col(Plan.id) == session.plan_id)
     ).one()
     rooms = [room for room in reading.rooms_of(db, who, session.id or 0) if room.seated]
-    starts_at = max(session.starts_at, session.opened_at) if session.opened_at else session.starts_at
+    starts_at = _bell(session)
     return Heading(
         unit=institution.name,
         occupation=f"{occupation.name}（{occupation.code}）",
@@ -54,6 +55,14 @@ def heading_of(db: Session, who: Staff, session: ExamSession) -> Heading:
         room_count=len(rooms),
         per_room=tuple(room.seated for room in rooms),
     )
+
+
+def _bell(session: ExamSession) -> datetime:
+    if session.opened_at is None:
+        return session.starts_at
+    if SessionProfile.from_json(session.profile).bell == "chief":
+        return session.opened_at
+    return max(session.starts_at, session.opened_at)
 
 
 def room_sheets(db: Session, who: Staff, session: ExamSession, room_id: int | None = None) -> list[RoomSheet]:

@@ -124,10 +124,11 @@ def _form_page(
 @router.get("/{exam_id:int}")
 def hub(request: Request, db: ReadDb, who: Reader, exam_id: int) -> Response:
     """Everything about one exam session: what is done, what is missing, where to go."""
-    return _hub_page(request, db, who, reading.get_session(db, who, exam_id))
+    return hub_page(request, db, who, reading.get_session(db, who, exam_id))
 
 
-def _hub_page(request: Request, db: ReadDb, who: Staff, session: ExamSession, refused: list[Reason] | None = None) -> Response:
+def hub_page(request: Request, db: ReadDb, who: Staff, session: ExamSession, refused: list[Reason] | None = None) -> Response:
+    """The hub, with what refused an act (409) where one was refused."""
     now = request.app.state.clock.now()
     facts = scheduling.facts(db, who, session)
     rooms = reading.rooms_of(db, who, session.id or 0)
@@ -168,7 +169,7 @@ def schedule(request: Request, db: Db, who: Officer, exam_id: int) -> Response:
     session = reading.get_session(db, who, exam_id)
     reasons = scheduling.schedule(db, who, session, now=request.app.state.clock.now())
     if reasons:
-        return _hub_page(request, db, who, session, reasons)
+        return hub_page(request, db, who, session, reasons)
     return redirect(request, f"/exams/{exam_id}", _("The exam session is scheduled."))
 
 
