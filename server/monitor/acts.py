@@ -57,14 +57,12 @@ POLICIES: dict[Act, Policy] = {
     Act.PAUSE: Policy(_("Pause"), _("Stops the clock. Answers stay; the screen is covered until you resume.")),
     Act.RESUME: Policy(_("Resume"), _("The clock runs on; the pause is added to the closing time."), reason=False),
     Act.MESSAGE: Policy(_("Message"), _("Shown on the candidate's screen at once."), reason=False),
-    Act.IDENTITY: Policy(_("Identity checked"), _("You compared the person with the ID document at the seat."), reason=False),
-    Act.TAKE_OVER: Policy(
-        _("Move to another PC"), _("Every answer is kept. The old PC is told and can send nothing more."), one_seat=True
-    ),
-    Act.FORCE: Policy(_("Collect the paper"), _("Ends the exam for them now; what is saved counts."), confirm=True, grave=True),
+    Act.IDENTITY: Policy(_("ID checked"), _("You compared the person with the ID document at the seat."), reason=False),
+    Act.TAKE_OVER: Policy(_("Move PC"), _("Every answer is kept. The old PC is told and can send nothing more."), one_seat=True),
+    Act.FORCE: Policy(_("Collect paper"), _("Ends the exam for them now; what is saved counts."), confirm=True, grave=True),
     Act.VOID: Policy(
-        _("Void for a breach"),
-        _("Ends the exam without a result and records a breach. Only two people can reopen it."),
+        _("Void"),
+        _("For a breach of the rules: ends the exam without a result and records an incident. Only two people can reopen it."),
         confirm=True,
         grave=True,
     ),

@@ -17,7 +17,8 @@ from server.monitor.acts import Target
 from server.monitor.scope import Scope
 from server.monitor.tables import ApprovalRequest
 from server.pages import _
-from server.sitting.commands import AdmitLate, KeptApart, StaffCommand
+from server.sitting import admission
+from server.sitting.commands import StaffCommand
 from server.sitting.tables import QuarantinedOperation
 
 WHY: dict[str, str] = {
@@ -31,14 +32,14 @@ WHY: dict[str, str] = {
 
 @dataclass(frozen=True)
 class KeptGroup:
-    """One candidate's operations that wait. `keys` are [epoch, op, digest] of each."""
+    """One candidate's operations that wait. `names` are `epoch.op.digest` of each."""
 
     target: Target
     count: int
     first_at: datetime
     last_at: datetime
     reasons: tuple[str, ...]
-    keys: list[list[Any]]
+    names: list[str]
 
 
 def listed(db: Session, scope: Scope) -> list[KeptGroup]:
@@ -65,8 +66,8 @@ def listed(db: Session, scope: Scope) -> list[KeptGroup]:
 
 def _group(target: Target, rows: list[Any]) -> KeptGroup:
     reasons = tuple(sorted({WHY.get(row.reason, row.reason) for row in rows}))
-    keys = [[row.epoch, row.op, row.digest] for row in rows]
-    return KeptGroup(target, len(rows), rows[0].at, rows[-1].at, reasons, keys)
+    names = [f"{row.epoch}.{row.op}.{row.digest}" for row in rows]
+    return KeptGroup(target, len(rows), rows[0].at, rows[-1].at, reasons, names)
 
 
 def find(db: Session, scope: Scope, entry_no: int) -> KeptGroup:
@@ -81,25 +82,8 @@ def commands(
     db: Session, exam_session_id: int, found: list[Target], row: ApprovalRequest, first: Actor, second: Actor
 ) -> list[StaffCommand]:
     """The command that admits exactly the operations the two people saw."""
-    wanted = {tuple(key) for key in row.detail["operations"]}
+    names: list[str] = row.detail["operations"]
     return [
-        AdmitLate(
-            exam_session_id, target.entry_no, first, row.reason, second=second, operations=_operations(db, row, target, wanted)
-        )
+        admission.admit_command(db, exam_session_id, target.entry_no, names, actor=first, second=second, reason=row.reason)
         for target in found
-    ]
-
-
-def _operations(db: Session, row: ApprovalRequest, target: Target, wanted: set[tuple[Any, ...]]) -> list[KeptApart]:
-    rows = db.exec(
-        select(QuarantinedOperation)
-        .where(
-            QuarantinedOperation.exam_session_id == row.exam_session_id,
-            QuarantinedOperation.entry_no == target.entry_no,
-            col(QuarantinedOperation.admitted_n).is_(None),
-        )
-        .order_by(col(QuarantinedOperation.epoch), col(QuarantinedOperation.op), col(QuarantinedOperation.at))
-    )
-    return [
-        KeptApart(kept.epoch, kept.op, kept.digest, kept.content) for kept in rows if (kept.epoch, kept.op, kept.digest) in wanted
     ]

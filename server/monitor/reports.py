@@ -3,7 +3,6 @@
 The words may quote the question, so they stay in the journal for those who mark.
 """
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from server.auth.staff import Staff
 from server.monitor.scope import Scope
 from server.monitor.tables import ReportSeen
 from server.registry.tables import Entry
+from server.sitting import events
 from server.sitting.tables import JournalEvent
 
 Slot = tuple[str, int]
@@ -113,7 +113,7 @@ def _slots(db: Session, exam_session_id: int, entry_nos: list[int]) -> Iterator[
         )
     )
     for entry_no, body in rows:
-        yield entry_no, int(json.loads(body)[-1]["item"])
+        yield entry_no, int(events.read(body, b"").data["item"])
 
 
 def _by_slot(slots: Iterable[tuple[int, int]], labels: Mapping[int, str]) -> dict[Slot, set[int]]:

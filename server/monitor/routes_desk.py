@@ -107,7 +107,7 @@ def ask_to_admit(
             entry_nos=(entry_no,),
             room_ids=(group.target.room_id,),
             reason=reason.strip(),
-            detail={"operations": group.keys},
+            detail={"operations": group.names},
         )
         approvals.ask(db, scope, wanted, who, state.clock.now())
     wake(request, scope)

@@ -115,12 +115,13 @@ def silent_s(facts: Facts) -> float:
 
 def alerts(facts: Facts, state: SeatState, timing: Timing, now: datetime) -> tuple[Alert, ...]:
     """What calls for help at a seat, in the order of `Alert`."""
+    stuck = _stuck(facts, state, timing, now)
     found = {
         Alert.OFFLINE: state is SeatState.OFFLINE,
-        Alert.STUCK: _stuck(facts, state, timing, now),
+        Alert.STUCK: stuck,
         Alert.REPORTED: facts.open_reports > 0,
         Alert.NOT_BOUND: timing.binding_needed and not facts.bound and state in _BEFORE_THE_END,
-        Alert.QUIET: state is SeatState.QUIET,
+        Alert.QUIET: state is SeatState.QUIET and not stuck,
         Alert.ENDING: _ending(facts, state, now),
     }
     return tuple(alert for alert in Alert if found[alert])

@@ -104,10 +104,9 @@ def rooms_of(db: Session, exam_session_ids: Iterable[int]) -> dict[int, list[Roo
         .join(Room, col(Room.id) == col(ExamSessionRoom.room_id))
         .join(Centre, col(Centre.id) == col(Room.centre_id))
         .where(col(ExamSessionRoom.exam_session_id).in_(list(exam_session_ids)))
-        .order_by(col(Centre.code), col(Room.number))
     )
     found: dict[int, list[RoomPlace]] = {}
-    for exam_session_id, room, centre in rows:
+    for exam_session_id, room, centre in sorted(rows, key=lambda row: (row[2].code, len(row[1].number), row[1].number)):
         place = RoomPlace(room.id or 0, room.number, room.name, room.centre_id, centre.name, room.capacity, max(1, room.columns))
         found.setdefault(exam_session_id, []).append(place)
     return found

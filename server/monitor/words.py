@@ -13,7 +13,7 @@ STATE_WORDS: dict[SeatState, str] = {
     SeatState.QUIET: _("Quiet"),
     SeatState.OFFLINE: _("Offline"),
     SeatState.PAUSED: _("Paused"),
-    SeatState.HANDED_IN: _("Handed in"),
+    SeatState.HANDED_IN: _("Paper handed in"),
     SeatState.ABSENT: _("Absent"),
     SeatState.VOIDED: _("Voided"),
 }
@@ -46,11 +46,9 @@ def board_words() -> dict[str, Any]:
         "alerts": {alert.value: translate(word) for alert, word in ALERT_WORDS.items()},
         "exam": {state: translate(word) for state, word in EXAM_STATES.items()},
         "minutes": translate(_("%(n)s min"), n="{n}"),
-        "seat": translate(_("Seat %(n)s"), n="{n}"),
         "live": translate(_("Live · %(time)s"), time="{time}"),
         "stale": translate(_("Not fresh: last heard at %(time)s"), time="{time}"),
         "selected": translate(_("%(n)s selected"), n="{n}"),
-        "more": translate(_("and %(n)s more"), n="{n}"),
         "none": translate(_("No alerts. Everybody is at work or done.")),
         "failed": translate(_("The server did not answer. Nothing was changed as far as we know: look at the seats.")),
     }

@@ -119,6 +119,9 @@ function paintAlerts() {
   if (!same && !alertsBox.contains(document.activeElement)) alertsBox.replaceChildren(...wanted);
 }
 
+const numbers = new Map([...form.querySelectorAll(".room")].map((room) => [Number(room.dataset.room), room.dataset.number]));
+const roomOf = (tile) => ("many" in form.dataset ? `${numbers.get(tile.r)}-` : "");
+
 function alertRow(kind, found) {
   const row = element("div", "alert-row");
   row.dataset.alert = kind;
@@ -126,11 +129,10 @@ function alertRow(kind, found) {
   name.append(element("b", "", String(found.length)));
   const list = element("span", "alert-seats");
   for (const tile of found.slice(0, SHOWN)) {
-    const chip = element("a", "chip", `${tile.n ?? "–"} ${tile.nm}`);
+    const chip = element("a", "chip", `${roomOf(tile)}${tile.n ?? "–"} ${tile.nm}`);
     chip.href = `#seat-${tile.k}`;
     list.append(chip);
   }
-  if (found.length > SHOWN) list.append(element("span", "muted", fill(words.more, { n: found.length - SHOWN })));
   row.append(name, list);
   return row;
 }
