@@ -20,6 +20,7 @@ from server.monitor import routes as board_routes
 from server.records import routes as records_routes
 from server.registry import routes as registry_routes
 from server.settings import Settings
+from server.sitting import routes as exam_routes
 from server.sitting import opening_routes
 
 
@@ -34,12 +35,20 @@ def create_app(settings: Settings, *, clock: Clock | None = None, keyring: Keyri
     app.state.jobs = Jobs(settings, app.state.dbs, app.state.clock)
     app.state.on_stop = []  # called when a stop is asked for, before connections are waited for
     app.mount("/static", StaticFiles(directory=Path(pages.WEB) / "static"), name="static")
-    for router in (auth_routes.router, board_routes.router, registry_routes.router, records_routes.router, opening_routes.router):
+    for router in (
+        auth_routes.router,
+        exam_routes.router,
+        board_routes.router,
+        registry_routes.router,
+        records_routes.router,
+        opening_routes.router,
+    ):
         app.include_router(router)
     board_routes.install(app)
     _health(app)
     refusals.install(app)
     app.add_middleware(Edge, default_language=settings.language)
+    exam_routes.install(app)  # last: the exam's API stands before everything else
     return app
 
 
@@ -47,7 +56,9 @@ def _lifespan() -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         db.check_durable(app.state.dbs.write)
+        await app.state.core.start()
         yield
+        await app.state.core.stop()
         app.state.jobs.stop()
         app.state.dbs.dispose()
 
