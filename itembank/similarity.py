@@ -75,7 +75,7 @@ def _is_formula(char: str) -> bool:
 
 
 def normal_text(text: str) -> str:
-    """The normal form of one plain text as `markup.plain_text` gives it. Idempotent in its effect: equal texts stay equal."""
+    """The normal form of one plain text as `markup.plain_text` gives it."""
     pictures = _PICTURE.findall(text)
     mapped = "".join(map(_plain, _PICTURE.sub("\x00", text)))
     form = unicodedata.normalize("NFKC", mapped).translate(_MINUS)
@@ -92,7 +92,8 @@ def normal_text(text: str) -> str:
             out.append(",")
         gap = False
         out.append(pictures.pop(0) if char == "\x00" and pictures else char)
-    return "".join(out)
+    # A mark that stood alone after a space may now stand on a letter.
+    return unicodedata.normalize("NFC", "".join(out))
 
 
 def strip_option_letters(texts: Sequence[str]) -> list[str]:

@@ -130,7 +130,7 @@ def _check_unpacked(data: bytes, limits: Limits) -> None:
         return
     try:
         unpacked = sum(part.file_size for part in zipfile.ZipFile(io.BytesIO(data)).infolist())
-    except zipfile.BadZipFile:
+    except ooxml.DAMAGED:
         raise _refused(msg("The file is damaged."), msg("Save it again and upload that.")) from None
     if unpacked > limits.unpacked_bytes:
         raise _refused(msg("The file is too large when unpacked."), msg("Split it into smaller files."))

@@ -7,7 +7,9 @@ entities and network off; only parts named by the workbook's own relations are o
 import io
 import posixpath
 import re
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
@@ -20,6 +22,21 @@ Place = tuple[int, int]
 _ANY: Final = "{*}"
 _REFERENCE: Final = re.compile(r"([A-Z]{1,3})([0-9]{1,7})")
 _LARGEST_PICTURE: Final = 10_000_000
+
+
+# What zipfile and lxml raise on archives that are broken, encrypted, or made to break a reader.
+DAMAGED: Final = (
+    ArithmeticError,
+    EOFError,
+    KeyError,
+    OSError,
+    RuntimeError,
+    ValueError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+    etree.LxmlError,
+)
 
 
 class BadWorkbook(Exception):
@@ -48,7 +65,7 @@ def read_extra(data: bytes, sheet_name: str) -> Extra:
                 _read_cells(archive, path, extra)
                 _read_pictures(archive, path, extra)
             return extra
-    except (KeyError, ValueError, zipfile.BadZipFile, etree.XMLSyntaxError) as error:
+    except DAMAGED as error:
         raise BadWorkbook(str(error)) from error
 
 

@@ -270,6 +270,16 @@ def test_any_cut_of_a_workbook_is_an_answer_not_a_crash() -> None:
         assert refused(whole[:size])
 
 
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_no_damage_to_a_workbook_is_a_crash(data: st.DataObject) -> None:
+    broken = bytearray(sheet(HEAD, SINGLE, MULTIPLE))
+    for _ in range(data.draw(st.integers(1, 6))):
+        broken[data.draw(st.integers(4, len(broken) - 1))] = data.draw(st.integers(0, 255))
+    assert isinstance(read_items(bytes(broken)), ParsedItems | list)
+    assert isinstance(read_syllabus(bytes(broken)), list)
+
+
 def test_missing_columns_are_named() -> None:
     assert [m.header for m in refused(sheet(["题干", "选项A"], ["甲", "乙"]))] == ["题型", "鉴定点代码", "答案"]
 
