@@ -22,7 +22,8 @@ from server.pages import WEB, env, language
 
 JSON = dict[str, Any]
 PICTURE = (
-    b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 240 90" width="240" height="90"><rect width="240" height="90" fill="#fff"/>'
+    b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 240 90" width="240" height="90">'
+    b'<rect width="240" height="90" fill="#fff"/>'
     b'<path d="M10 45h60m40 0h120" stroke="#222" stroke-width="3"/><rect x="70" y="30" width="40" height="30" fill="none" '
     b'stroke="#222" stroke-width="3"/><text x="80" y="22" font-size="16">R</text></svg>'
 )
@@ -54,9 +55,9 @@ def paper(singles: int = 6, multiples: int = 2, judgements: int = 4) -> JSON:
 
 def _item(slot: int, kind: str) -> JSON:
     stem = f"<p>第 {slot} 题：用万用表测量电阻时，下列做法中<strong>正确</strong>的是（ ）。</p>"
-    if slot == 2:  # noqa: PLR2004
+    if slot == 2:
         stem += '<p><img src="media:pic1" alt="电路图"></p>'
-    if slot == 3:  # noqa: PLR2004
+    if slot == 3:
         stem += '<p onclick="window.hacked=1">丙<script>window.hacked=1</script><img src=x onerror="window.hacked=1"></p>'
     texts = ["断开电源后测量", "在带电的电路中直接测量", "任意选择量程", "测量前不需要调零"]
     options = [{"id": number, "html": text} for number, text in enumerate(texts, start=1)]
@@ -64,7 +65,14 @@ def _item(slot: int, kind: str) -> JSON:
         stem = f"<p>第 {slot} 题：电气设备停电后，在未采取安全措施之前，不得触及设备。</p>"
         options = [{"id": 1, "html": "正确"}, {"id": 2, "html": "错误"}]
     marks = {"single": 100, "multiple": 200, "true_false": 50}[kind]
-    return {"slot": slot, "kind": kind, "stem_html": stem, "options": options, "fixed_order": kind == "true_false", "marks": marks}
+    return {
+        "slot": slot,
+        "kind": kind,
+        "stem_html": stem,
+        "options": options,
+        "fixed_order": kind == "true_false",
+        "marks": marks,
+    }
 
 
 @dataclass
@@ -132,7 +140,14 @@ class Sitting:
         self.state, self.end, self.n, self.version = "ended", end, self.n + 1, self.version + 1
         answered = sum(1 for value in self.answers.values() if value)
         total = len(self.paper["items"])
-        receipt = {"code": "ABCD2345EFGH67JK", "answered": answered, "total": total, "n": self.n, "at_ms": int(time.time() * 1000), "end": end}
+        receipt = {
+            "code": "ABCD2345EFGH67JK",
+            "answered": answered,
+            "total": total,
+            "n": self.n,
+            "at_ms": int(time.time() * 1000),
+            "end": end,
+        }
         self.receipt = None if end == "voided" else receipt
 
 
@@ -415,7 +430,9 @@ class Handler(BaseHTTPRequestHandler):
         language.set(lang)
         request = SimpleNamespace(url=SimpleNamespace(path=self.path, query=""))
         here = urlsplit(self.path).path
-        text = env.get_template(template).render(request=request, lang=lang, csp_nonce=nonce, who=None, flash=None, here=here, **context)
+        text = env.get_template(template).render(
+            request=request, lang=lang, csp_nonce=nonce, who=None, flash=None, here=here, **context
+        )
         self._send(200, "text/html; charset=utf-8", text.encode(), {"Content-Security-Policy": POLICY.format(nonce=nonce)})
 
     def _static(self, path: str) -> None:

@@ -29,9 +29,9 @@ export function startWatermark(layer, text, minute) {
 function tile(line) {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   svg.setAttribute("xmlns", "http://www.w3.org/2000/svg");
-  svg.setAttribute("width", "360");
-  svg.setAttribute("height", "220");
-  for (const [x, y] of [[10, 105], [190, 215]]) {
+  svg.setAttribute("width", "620");
+  svg.setAttribute("height", "300");
+  for (const [x, y] of [[14, 140], [324, 290]]) {
     const text = document.createElementNS("http://www.w3.org/2000/svg", "text");
     text.setAttribute("transform", `translate(${x} ${y}) rotate(-24)`);
     text.setAttribute("font-family", "sans-serif");

@@ -80,7 +80,7 @@ function part(root, name) {
   return root.querySelector(`[data-part="${name}"]`);
 }
 
-function reason(code, index) {
-  const input = el("input", { type: "radio", name: "reason", value: code, required: true, checked: index === 0 });
+function reason(code) {
+  const input = el("input", { type: "radio", name: "reason", value: code, required: true });
   return el("label", { class: "reason" }, input, el("span", {}, t(`report_${code}`)));
 }

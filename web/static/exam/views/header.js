@@ -15,7 +15,7 @@ export class Header {
   #timeBox = byId("time-left");
 
   constructor() {
-    for (const button of document.querySelectorAll("[data-size]")) {
+    for (const button of document.querySelectorAll(".sizes button")) {
       button.addEventListener("click", () => this.#setSize(button.dataset.size));
     }
     this.#setSize(read(SIZE_KEY) ?? "1");
@@ -48,7 +48,7 @@ export class Header {
 
   #setSize(size) {
     document.documentElement.dataset.size = size;
-    for (const button of document.querySelectorAll("[data-size]")) {
+    for (const button of document.querySelectorAll(".sizes button")) {
       button.setAttribute("aria-pressed", String(button.dataset.size === size));
     }
     write(SIZE_KEY, size);

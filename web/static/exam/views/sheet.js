@@ -20,7 +20,8 @@ export class SheetView {
       ...paper.groups().map(({ kind, section, questions }, index) => {
         const id = `${prefix}-group-${index}`;
         const title = (chinese && section?.title_zh) || t(`kind_${kind}`);
-        const range = t("group_range", { from: questions[0].number, to: questions[questions.length - 1].number });
+        const [first, last] = [questions[0].number, questions[questions.length - 1].number];
+        const range = first === last ? String(first) : t("group_range", { from: first, to: last });
         return el(
           "section",
           { class: "group", "aria-labelledby": id },
