@@ -20,8 +20,8 @@ from server.monitor import routes as board_routes
 from server.records import routes as records_routes
 from server.registry import routes as registry_routes
 from server.settings import Settings
-from server.sitting import routes as exam_routes
 from server.sitting import opening_routes
+from server.sitting import routes as exam_routes
 
 
 def create_app(settings: Settings, *, clock: Clock | None = None, keyring: Keyring | None = None) -> FastAPI:

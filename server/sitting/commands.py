@@ -100,6 +100,8 @@ class Operations(Command, frozen=True):
 
     epoch: int
     ops: list[Op]
+    device: str | None = None
+    """The PC they come from; None: not looked at."""
 
 
 class Close(Command, frozen=True):

@@ -78,7 +78,8 @@ def operations(draft: Draft, command: Operations, seen: Seen) -> Decision:
         return draft.answer("not_open")
     if command.epoch > sitting.epoch:
         return draft.answer("fork")  # numbers this server never gave out: reopen and send what differs
-    if command.epoch < sitting.epoch:
+    other_device = command.device is not None and sitting.device is not None and command.device != sitting.device
+    if command.epoch < sitting.epoch or other_device:
         _keep_apart(draft, command.epoch, [op for op in command.ops if not _stored(command.epoch, op, seen)], "fenced")
         return draft.answer("fenced")
     for position, op in enumerate(command.ops):

@@ -96,6 +96,20 @@ class Store:
         """Lock and read the sittings of `keys`, in id order; those that do not exist are missing."""
         return {(row[0], row[1]): self._sitting(row) for row in self._select(connection, keys)}
 
+    def peek(self, connection: Connection, keys: Sequence[Key]) -> list[Sitting]:
+        """The same without a lock, for pulses."""
+        return [self._sitting(row) for row in self._select(connection, keys, lock=False)]
+
+    def changed(self, connection: Connection, exam_session_ids: list[int], since_ms: int) -> list[Sitting]:
+        """Sittings whose version moved after `since_ms`."""
+        rows = self._changed(connection, exam_session_ids, self.time(since_ms))
+        return [self._sitting(row) for row in rows]
+
+    def texts(self, connection: Connection, places: Sequence[tuple[int, int, int]]) -> list[tuple[Key, ev.Event]]:
+        """The events at (exam_session_id, entry_no, n)."""
+        rows = self._at(connection, places)
+        return [((row[0], row[1]), ev.read(row[2], row[3])) for row in rows]
+
     def seen(self, connection: Connection, wanted: Sequence[tuple[int, int, int, int, int]]) -> dict[Key, Seen]:
         """Contents of journaled operations: `wanted` is (exam_session_id, entry_no, epoch, first op, last op)."""
         found: dict[Key, Seen] = {}
@@ -203,7 +217,13 @@ class Store:
         """A moment as the driver gives it."""
         raise NotImplementedError
 
-    def _select(self, connection: Connection, keys: Sequence[Key]) -> Iterable[Sequence[Any]]:
+    def _select(self, connection: Connection, keys: Sequence[Key], *, lock: bool = True) -> Iterable[Sequence[Any]]:
+        raise NotImplementedError
+
+    def _changed(self, connection: Connection, exam_session_ids: list[int], since: Any) -> Iterable[Sequence[Any]]:
+        raise NotImplementedError
+
+    def _at(self, connection: Connection, places: Sequence[Row]) -> Iterable[Sequence[Any]]:
         raise NotImplementedError
 
     def _journaled(self, connection: Connection, wanted: Sequence[Row]) -> Iterable[Sequence[Any]]:
@@ -255,8 +275,24 @@ class SqliteStore(Store):
         "AND j.op BETWEEN json_extract(k.value, '$[3]') AND json_extract(k.value, '$[4]')"
     )
 
-    def _select(self, connection: Connection, keys: Sequence[Key]) -> Iterable[Sequence[Any]]:
+    _CHANGED = (
+        f"SELECT {', '.join(SITTING)} FROM sitting "  # noqa: S608
+        "WHERE exam_session_id IN (SELECT value FROM json_each(?)) AND changed_at > ?"
+    )
+    _AT = (
+        "SELECT j.exam_session_id, j.entry_no, j.body, j.head FROM json_each(?) AS k CROSS JOIN journal_event AS j "
+        "ON j.exam_session_id = json_extract(k.value, '$[0]') AND j.entry_no = json_extract(k.value, '$[1]') "
+        "AND j.n = json_extract(k.value, '$[2]')"
+    )
+
+    def _select(self, connection: Connection, keys: Sequence[Key], *, lock: bool = True) -> Iterable[Sequence[Any]]:
         return connection.exec_driver_sql(self._SELECT, (json.dumps(keys),)).fetchall()
+
+    def _changed(self, connection: Connection, exam_session_ids: list[int], since: str) -> Iterable[Sequence[Any]]:
+        return connection.exec_driver_sql(self._CHANGED, (json.dumps(exam_session_ids), since)).fetchall()
+
+    def _at(self, connection: Connection, places: Sequence[Row]) -> Iterable[Sequence[Any]]:
+        return connection.exec_driver_sql(self._AT, (json.dumps(places),)).fetchall()
 
     def _journaled(self, connection: Connection, wanted: Sequence[Row]) -> Iterable[Sequence[Any]]:
         return connection.exec_driver_sql(self._SEEN, (json.dumps(wanted),)).fetchall()
@@ -274,7 +310,10 @@ class SqliteStore(Store):
 
 
 class PostgresStore(Store):
-    """One round trip per statement: rows go as arrays and come apart by `unnest`. READ COMMITTED, rows locked in id order."""
+    """One round trip per statement.
+
+    Rows go as arrays and come apart by `unnest`. READ COMMITTED, rows locked in id order.
+    """
 
     mark = "%s"
     quarantine_marks = "%s::int, %s::int, %s::int, %s::int, %s, %s, %s::timestamptz, %s::json"
@@ -295,12 +334,26 @@ class PostgresStore(Store):
         """psycopg gives aware times."""
         return to_ms(value)
 
-    def _select(self, connection: Connection, keys: Sequence[Key]) -> Iterable[Sequence[Any]]:
+    def _select(self, connection: Connection, keys: Sequence[Key], *, lock: bool = True) -> Iterable[Sequence[Any]]:
+        locking = "ORDER BY s.exam_session_id, s.entry_no FOR NO KEY UPDATE OF s" if lock else ""
         return connection.exec_driver_sql(
             f"SELECT {', '.join('s.' + name for name in SITTING)} FROM sitting AS s "  # noqa: S608
-            "JOIN unnest(%s::int[], %s::int[]) AS k(a, b) ON s.exam_session_id = k.a AND s.entry_no = k.b "
-            "ORDER BY s.exam_session_id, s.entry_no FOR NO KEY UPDATE OF s",
+            f"JOIN unnest(%s::int[], %s::int[]) AS k(a, b) ON s.exam_session_id = k.a AND s.entry_no = k.b {locking}",
             ([key[0] for key in keys], [key[1] for key in keys]),
+        ).fetchall()
+
+    def _changed(self, connection: Connection, exam_session_ids: list[int], since: datetime) -> Iterable[Sequence[Any]]:
+        return connection.exec_driver_sql(
+            f"SELECT {', '.join(SITTING)} FROM sitting WHERE exam_session_id = ANY(%s) AND changed_at > %s",  # noqa: S608
+            (exam_session_ids, since),
+        ).fetchall()
+
+    def _at(self, connection: Connection, places: Sequence[Row]) -> Iterable[Sequence[Any]]:
+        return connection.exec_driver_sql(
+            "SELECT j.exam_session_id, j.entry_no, j.body, j.head FROM journal_event AS j "
+            "JOIN unnest(%s::int[], %s::int[], %s::int[]) AS k(a, b, c) "
+            "ON j.exam_session_id = k.a AND j.entry_no = k.b AND j.n = k.c",
+            tuple([row[place] for row in places] for place in range(3)),
         ).fetchall()
 
     def _journaled(self, connection: Connection, wanted: Sequence[Row]) -> Iterable[Sequence[Any]]:

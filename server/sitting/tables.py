@@ -86,7 +86,10 @@ class JournalEvent(SQLModel, table=True):
 
 
 class QuarantinedOperation(SQLModel, table=True):
-    """An operation that came late, fenced, forked or after the end. `admitted_n`: the event that counted it after all."""
+    """An operation that came late, fenced, forked or after the end.
+
+    `admitted_n`: the event that counted it after all.
+    """
 
     __tablename__ = "quarantined_operation"
 
@@ -110,14 +113,3 @@ class Liveness(SQLModel, table=True):
     started_at: datetime = Field(sa_type=UTCDateTime)
     last_at: datetime = Field(sa_type=UTCDateTime, index=True)
     stopped_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
-
-
-class EnterFailure(SQLModel, table=True):
-    """A refused candidate sign-in, for the throttle. `subject` is a digest: of an admission number, a seat, an address."""
-
-    __tablename__ = "enter_failure"
-    __table_args__ = (Index("ix_enter_failure", "subject", "at"),)
-
-    id: int | None = Field(default=None, primary_key=True)
-    subject: str
-    at: datetime = Field(sa_type=UTCDateTime)

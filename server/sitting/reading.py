@@ -1,0 +1,207 @@
+"""Reading sittings.
+
+For marking, for the board, for one candidate's story. Read-only; any session or replica will do.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import msgspec
+from sqlalchemy import func
+from sqlmodel import Session, col, select
+
+from server.sitting import events as ev
+from server.sitting import times
+from server.sitting.state import Answers, fold_answers
+from server.sitting.store import to_datetime, to_ms
+from server.sitting.tables import JournalEvent, QuarantinedOperation, SittingRow
+
+CHUNK = 5_000
+
+
+class Responses(NamedTuple):
+    """What marking needs of one sitting.
+
+    `state`: submitted, timed_out, forced, voided, absent; or a state before the end.
+    """
+
+    entry_no: int
+    form_id: int | None
+    answers: dict[int, list[int]]
+    state: str
+
+
+def responses(db: Session, exam_session_id: int) -> Iterator[Responses]:
+    """Every sitting of an exam session with its answers (slot -> option ids, [] = blank), by entry number (I7).
+
+    Folded from the journals: the last value of each slot, admitted late operations where they stand in the chain.
+    """
+    rows = db.execute(
+        select(col(SittingRow.entry_no), col(SittingRow.form_id), col(SittingRow.state), col(SittingRow.end_kind))
+        .where(col(SittingRow.exam_session_id) == exam_session_id)
+        .order_by(col(SittingRow.entry_no))
+    ).all()
+    answers = _answers(db, exam_session_id)
+    for entry_no, form_id, state, end_kind in rows:
+        yield Responses(entry_no, form_id, answers.get(entry_no, {}), end_kind or state)
+
+
+def _answers(db: Session, exam_session_id: int) -> dict[int, dict[int, list[int]]]:
+    found = db.execute(
+        select(col(JournalEvent.entry_no), col(JournalEvent.body))
+        .where(
+            col(JournalEvent.exam_session_id) == exam_session_id,
+            col(JournalEvent.kind).in_(("answered", "late_admitted")),
+        )
+        .order_by(col(JournalEvent.entry_no), col(JournalEvent.n))
+        .execution_options(yield_per=CHUNK)
+    )
+    answers: dict[int, dict[int, list[int]]] = {}
+    for entry_no, body in found:
+        data = ev.read(body, b"").data
+        mine = answers.setdefault(entry_no, {})
+        for content in data.get("operations", (data,)):
+            if "value" in content:
+                mine[content["item"]] = content["value"]
+    return answers
+
+
+@dataclass(frozen=True)
+class BoardRow:
+    """One sitting as the board shows it. Times aware UTC; `stopped_at` set: its clock stands since then."""
+
+    entry_no: int
+    room_id: int | None
+    form_id: int | None
+    state: str
+    end_kind: str | None
+    answered: int
+    flagged: int
+    total: int
+    opened_at: datetime | None
+    closes_at: datetime | None
+    stopped_at: datetime | None
+    ended_at: datetime | None
+    last_at: datetime
+    identity_at: datetime | None
+    device: str | None
+    epoch: int
+    version: int
+    reports: int
+    apart: int
+    """Operations kept apart that nobody has decided on."""
+    receipt_code: str | None
+
+    def remaining_ms(self, now: datetime) -> int | None:
+        """Time left; None before the opening, 0 after the end."""
+        if self.state in ("ended", "absent"):
+            return 0
+        closes = None if self.closes_at is None else to_ms(self.closes_at)
+        stopped = None if self.stopped_at is None else to_ms(self.stopped_at)
+        return times.remaining_ms(to_ms(now), closes, stopped)
+
+
+_BOARD = (*(field.name for field in fields(BoardRow) if field.name not in ("apart", "receipt_code")), "receipt")
+
+
+def board_rows(db: Session, exam_session_id: int, room_id: int | None = None) -> list[BoardRow]:
+    """The sittings of an exam session (or one of its rooms) by entry number. Entries without a sitting are not here."""
+    statement = (
+        select(*(getattr(SittingRow, name) for name in _BOARD))
+        .where(col(SittingRow.exam_session_id) == exam_session_id)
+        .order_by(col(SittingRow.entry_no))
+    )
+    if room_id is not None:
+        statement = statement.where(col(SittingRow.room_id) == room_id)
+    apart = _apart(db, exam_session_id)
+    return [_board_row(dict(zip(_BOARD, row, strict=True)), apart) for row in db.execute(statement)]
+
+
+def _board_row(row: dict[str, Any], apart: dict[int, int]) -> BoardRow:
+    receipt = row.pop("receipt")
+    row["answered"] = int.from_bytes(row["answered"], "little").bit_count()
+    row["flagged"] = int.from_bytes(row["flagged"], "little").bit_count()
+    code = None if receipt is None else msgspec.json.decode(receipt)["code"]
+    return BoardRow(**row, apart=apart.get(row["entry_no"], 0), receipt_code=code)
+
+
+def _apart(db: Session, exam_session_id: int) -> dict[int, int]:
+    rows = db.execute(
+        select(col(QuarantinedOperation.entry_no), func.count())
+        .where(
+            col(QuarantinedOperation.exam_session_id) == exam_session_id,
+            col(QuarantinedOperation.admitted_n).is_(None),
+        )
+        .group_by(col(QuarantinedOperation.entry_no))
+    )
+    return {entry_no: count for entry_no, count in rows}  # noqa: C416 - rows are not a mapping's items to mypy
+
+
+def journal(db: Session, exam_session_id: int, entry_no: int) -> list[ev.Event]:
+    """The whole journal of one sitting, in order; empty if there is none."""
+    rows = db.execute(
+        select(col(JournalEvent.body), col(JournalEvent.head))
+        .where(col(JournalEvent.exam_session_id) == exam_session_id, col(JournalEvent.entry_no) == entry_no)
+        .order_by(col(JournalEvent.n))
+    )
+    return [ev.read(body, head) for body, head in rows]
+
+
+@dataclass(frozen=True)
+class Story:
+    """All that happened to one candidate: the row, the events, the time ledger, the answers and the order as seen."""
+
+    row: SittingRow
+    events: list[ev.Event]
+    ledger: list[times.LedgerEntry]
+    answers: Answers
+    apart: list[QuarantinedOperation]
+    chain_problem: str | None
+    """Why the chain does not recompute; None when it does."""
+
+    def at(self, event: ev.Event) -> datetime:
+        """When an event happened."""
+        return to_datetime(event.at)
+
+
+def sitting_story(db: Session, exam_session_id: int, entry_no: int) -> Story | None:
+    """For the staff's page of one sitting; None if the candidate has no sitting yet."""
+    row = db.get(SittingRow, (exam_session_id, entry_no))
+    if row is None:
+        return None
+    events = journal(db, exam_session_id, entry_no)
+    try:
+        head = ev.check_chain(exam_session_id, entry_no, events)
+        problem = None if head == row.head else "the row's head is not the journal's"
+    except ev.BrokenChainError as error:
+        problem = str(error)
+    apart = db.exec(
+        select(QuarantinedOperation)
+        .where(
+            col(QuarantinedOperation.exam_session_id) == exam_session_id,
+            col(QuarantinedOperation.entry_no) == entry_no,
+        )
+        .order_by(col(QuarantinedOperation.at), col(QuarantinedOperation.op))
+    ).all()
+    return Story(row, events, times.ledger(events), fold_answers(events), list(apart), problem)
+
+
+def reported_faults(db: Session, exam_session_id: int) -> list[tuple[int, int | None, int, str, datetime]]:
+    """Questions candidates called faulty: (entry_no, form_id, slot, text, at), newest first."""
+    rows = db.execute(
+        select(col(JournalEvent.entry_no), col(SittingRow.form_id), col(JournalEvent.body), col(JournalEvent.at))
+        .join(
+            SittingRow,
+            (col(SittingRow.exam_session_id) == col(JournalEvent.exam_session_id))
+            & (col(SittingRow.entry_no) == col(JournalEvent.entry_no)),
+        )
+        .where(col(JournalEvent.exam_session_id) == exam_session_id, col(JournalEvent.kind) == "reported")
+        .order_by(col(JournalEvent.at).desc())
+    )
+    return [
+        (entry_no, form_id, data["item"], data["report"], at)
+        for entry_no, form_id, body, at in rows
+        if (data := ev.read(body, b"").data)
+    ]
