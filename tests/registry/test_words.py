@@ -36,9 +36,7 @@ def sentences(path: Path) -> Iterator[str]:
     """String literals that read like a sentence for people: a capital, several words, and not a docstring."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     docstrings = {
-        id(node.value)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
     }
     inside = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
     for node in ast.walk(tree):
