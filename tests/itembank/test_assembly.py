@@ -105,7 +105,7 @@ def test_every_kind_of_demand_is_kept() -> None:
     must(banks.full_pool(TREE, 4), body, 4, seed=3)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(3))
 def test_the_smallest_mend_is_enough_and_not_too_much(seed: int) -> None:
     """On random depleted banks: adding exactly the named questions gives the forms; one fewer does not."""
     pool, spent = depleted(seed)

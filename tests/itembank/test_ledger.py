@@ -92,22 +92,22 @@ def test_a_clash_rolls_back_everything_and_the_next_try_goes_around_it(dbs: Data
     recount(dbs)
 
 
-def test_two_banks_of_an_institution_share_one_scope_others_do_not(dbs: Databases, keyring: Keyring) -> None:
-    bank = banks.stored_bank(dbs, keyring, pool_for(1), TREE, BODY)
-    made(dbs, bank)
-    provincial = banks.stored_bank(dbs, keyring, pool_for(1), TREE, BODY, code="S", provenance=Provenance.PROVINCE)
-    made(dbs, provincial)
-    with Session(dbs.read) as db:
+def test_two_banks_of_an_institution_share_one_scope_others_do_not(sqlite_dbs: Databases, keyring: Keyring) -> None:
+    bank = banks.stored_bank(sqlite_dbs, keyring, pool_for(1), TREE, BODY)
+    made(sqlite_dbs, bank)
+    provincial = banks.stored_bank(sqlite_dbs, keyring, pool_for(1), TREE, BODY, code="S", provenance=Provenance.PROVINCE)
+    made(sqlite_dbs, provincial)
+    with Session(sqlite_dbs.read) as db:
         scopes = db.exec(select(LedgerEntry.scope).distinct().order_by(LedgerEntry.scope)).all()
     assert list(scopes) == [f"bank:{provincial.bank_id}", "institution:1"]
 
 
-def test_a_capped_bank_gives_each_item_so_often(dbs: Databases, keyring: Keyring) -> None:
-    bank = banks.stored_bank(dbs, keyring, pool_for(1), TREE, BODY, policy="capped", cap=2)
-    made(dbs, bank)
-    made(dbs, bank)
-    assert isinstance(make(dbs, bank), papers.Infeasible)
-    with Session(dbs.read) as db:
+def test_a_capped_bank_gives_each_item_so_often(sqlite_dbs: Databases, keyring: Keyring) -> None:
+    bank = banks.stored_bank(sqlite_dbs, keyring, pool_for(1), TREE, BODY, policy="capped", cap=2)
+    made(sqlite_dbs, bank)
+    made(sqlite_dbs, bank)
+    assert isinstance(make(sqlite_dbs, bank), papers.Infeasible)
+    with Session(sqlite_dbs.read) as db:
         slots = Counter(db.exec(select(LedgerEntry.slot)).all())
     assert slots == {0: 10, 1: 10}
 
@@ -158,14 +158,14 @@ def test_the_sweeper_frees_what_was_never_sealed(dbs: Databases, keyring: Keyrin
     assert isinstance(make(dbs, bank), papers.MakeResult)
 
 
-def test_the_story_of_an_item(dbs: Databases, keyring: Keyring) -> None:
-    bank = banks.stored_bank(dbs, keyring, pool_for(1), TREE, BODY)
-    first = made(dbs, bank)
-    with transaction(dbs) as db:
+def test_the_story_of_an_item(sqlite_dbs: Databases, keyring: Keyring) -> None:
+    bank = banks.stored_bank(sqlite_dbs, keyring, pool_for(1), TREE, BODY)
+    first = made(sqlite_dbs, bank)
+    with transaction(sqlite_dbs) as db:
         papers.seal(db, first.paper_set_id, keyring, now=NOW + timedelta(minutes=1), by=MANAGER)
         papers.withdraw(db, first.paper_set_id, by=1, second_by=2, reason="印刷错误", now=NOW + timedelta(minutes=2))
-    second = made(dbs, bank)
-    with transaction(dbs) as db:
+    second = made(sqlite_dbs, bank)
+    with transaction(sqlite_dbs) as db:
         ledger.burn(db, second.form_ids, exam_session_id=1, now=NOW + timedelta(minutes=3))
         item_id = db.exec(select(FormSlot.item_id).where(FormSlot.form_id == first.form_ids[0])).first()
         story = ledger.explain(db, item_id or 0)

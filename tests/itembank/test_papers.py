@@ -1,12 +1,14 @@
 """From a bank to opened forms; keys apart."""
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,7 +21,7 @@ from itembank.passport import NEXT, WrongState, may_become
 from itembank.pool import get_bank, load_pool
 from itembank.runway import runway
 from itembank.tables import Filing, Form, FormSlot, FormState, FormStep, Item, ItemKey, ItemVersion, LedgerEntry, PaperSet
-from server.db import Databases, transaction
+from server.db import Databases, connect, transaction
 from server.keyring import Keyring
 from tests.itembank import banks
 from tests.itembank.banks import MANAGER, NOW, SECOND, StoredBank
@@ -31,6 +33,26 @@ LATER = NOW + timedelta(hours=1)
 @pytest.fixture
 def bank(dbs: Databases, keyring: Keyring) -> StoredBank:
     return banks.stored_bank(dbs, keyring, banks.pool(250, TREE, seed=3), TREE)
+
+
+@pytest.fixture(scope="module")
+def prepared(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory, keyring: Keyring) -> tuple[Path, StoredBank]:
+    """An SQLite file with the bank in it, to copy: for tests where the kind of database does not matter."""
+    path = tmp_path_factory.mktemp("bank") / "bank.db"
+    shutil.copy(sqlite_template, path)
+    databases = connect(f"sqlite:///{path}")
+    bank = banks.stored_bank(databases, keyring, banks.pool(250, TREE, seed=3), TREE)
+    databases.dispose()
+    return path, bank
+
+
+@pytest.fixture
+def lite(prepared: tuple[Path, StoredBank], tmp_path: Path) -> Iterator[tuple[Databases, StoredBank]]:
+    path, bank = prepared
+    shutil.copy(path, tmp_path / "bank.db")
+    databases = connect(f"sqlite:///{tmp_path / 'bank.db'}")
+    yield databases, bank
+    databases.dispose()
 
 
 def make(dbs: Databases, bank: StoredBank, seed: int = 1, forms: int | None = None) -> papers.MakeResult:
@@ -96,7 +118,8 @@ def test_the_recipe_from_bank_to_opening(dbs: Databases, keyring: Keyring, bank:
             papers.withdraw(db, result.paper_set_id, by=1, second_by=2, reason="x", now=LATER)
 
 
-def test_the_same_seed_on_the_same_bank_gives_the_same_forms(dbs: Databases, keyring: Keyring, bank: StoredBank) -> None:
+def test_the_same_seed_on_the_same_bank_gives_the_same_forms(keyring: Keyring, lite: tuple[Databases, StoredBank]) -> None:
+    dbs, bank = lite
     with Session(dbs.read) as db:
         case = papers.load_case(db, bank.blueprint_id)
     first, again, other = (papers.choose(case, 3, seed) for seed in (5, 5, 6))
@@ -112,8 +135,9 @@ def test_the_same_seed_on_the_same_bank_gives_the_same_forms(dbs: Databases, key
 
 
 def test_a_bank_lasts_as_long_as_its_runway_says_and_is_then_refused_with_the_reason(
-    dbs: Databases, keyring: Keyring, bank: StoredBank
+    keyring: Keyring, lite: tuple[Databases, StoredBank]
 ) -> None:
+    dbs, bank = lite
     with Session(dbs.read) as db:
         ahead = runway(db, bank.blueprint_id)
     assert ahead.sets >= 2
@@ -139,7 +163,8 @@ def test_a_bank_lasts_as_long_as_its_runway_says_and_is_then_refused_with_the_re
     )
 
 
-def test_nothing_about_keys_is_touched_or_told_by_a_public_package(dbs: Databases, keyring: Keyring, bank: StoredBank) -> None:
+def test_nothing_about_keys_is_touched_or_told_by_a_public_package(keyring: Keyring, lite: tuple[Databases, StoredBank]) -> None:
+    dbs, bank = lite
     result = sealed(dbs, keyring, bank)
 
     class NoAnswers:
@@ -172,7 +197,8 @@ def test_nothing_about_keys_is_touched_or_told_by_a_public_package(dbs: Database
     assert names <= allowed
 
 
-def test_the_public_package_does_not_depend_on_the_keys(dbs: Databases, keyring: Keyring, bank: StoredBank) -> None:
+def test_the_public_package_does_not_depend_on_the_keys(keyring: Keyring, lite: tuple[Databases, StoredBank]) -> None:
+    dbs, bank = lite
     result = sealed(dbs, keyring, bank)
     with transaction(dbs) as db:
         before = papers.public_package(db, result.form_ids[0], keyring)
@@ -230,7 +256,8 @@ def test_a_key_that_changed_without_a_correction_is_noticed(sqlite_dbs: Database
             papers.key_package(db, result.form_ids[0], keyring)
 
 
-def test_a_sealed_blob_opens_in_its_own_row_only(dbs: Databases, keyring: Keyring, bank: StoredBank) -> None:
+def test_a_sealed_blob_opens_in_its_own_row_only(keyring: Keyring, lite: tuple[Databases, StoredBank]) -> None:
+    dbs, bank = lite
     result = sealed(dbs, keyring, bank)
     with transaction(dbs) as db:
         a, b, _ = (db.get_one(Form, form_id) for form_id in result.form_ids)
@@ -242,7 +269,8 @@ def test_a_sealed_blob_opens_in_its_own_row_only(dbs: Databases, keyring: Keyrin
             papers.public_package(db, a.id, keyring)
 
 
-def test_an_unsealed_form_has_no_package(dbs: Databases, keyring: Keyring, bank: StoredBank) -> None:
+def test_an_unsealed_form_has_no_package(keyring: Keyring, lite: tuple[Databases, StoredBank]) -> None:
+    dbs, bank = lite
     result = make(dbs, bank)
     with transaction(dbs) as db:
         for read in (papers.public_package, papers.key_package):
@@ -275,7 +303,8 @@ def test_withdrawing_takes_two_and_gives_items_back(dbs: Databases, keyring: Key
             papers.burn(db, result.paper_set_id, LATER)
 
 
-def test_a_leaked_set_takes_its_items_with_it(dbs: Databases, keyring: Keyring, bank: StoredBank) -> None:
+def test_a_leaked_set_takes_its_items_with_it(keyring: Keyring, lite: tuple[Databases, StoredBank]) -> None:
+    dbs, bank = lite
     result = filed(dbs, keyring, bank)
     with transaction(dbs) as db:
         papers.withdraw(db, result.paper_set_id, by=1, second_by=2, reason="泄题", now=LATER, leaked=True)
@@ -284,7 +313,8 @@ def test_a_leaked_set_takes_its_items_with_it(dbs: Databases, keyring: Keyring, 
         assert {entry.state for entry in db.exec(select(LedgerEntry))} == {"voided"}
 
 
-def test_a_refused_form_keeps_its_items_until_withdrawn(dbs: Databases, keyring: Keyring, bank: StoredBank) -> None:
+def test_a_refused_form_keeps_its_items_until_withdrawn(keyring: Keyring, lite: tuple[Databases, StoredBank]) -> None:
+    dbs, bank = lite
     result = sealed(dbs, keyring, bank)
     with transaction(dbs) as db:
         papers.refuse_form(db, result.form_ids[0], by=1, now=NOW, note="偏题")
@@ -302,19 +332,22 @@ def test_the_passport(state: FormState) -> None:
     assert (FormState.OPENED in allowed) == (state == FormState.FILED)
 
 
-def test_make_papers_within_one_transaction(dbs: Databases, bank: StoredBank) -> None:
+def test_make_papers_within_one_transaction(lite: tuple[Databases, StoredBank]) -> None:
+    dbs, bank = lite
     with transaction(dbs) as db:
         result = papers.make_papers(papers.within(db), bank.blueprint_id, seed=1, now=NOW, by=MANAGER, title="第一场")
         assert isinstance(result, papers.MakeResult)
         assert db.get_one(PaperSet, result.paper_set_id).title == "第一场"
 
 
-def test_an_unknown_blueprint(dbs: Databases) -> None:
+def test_an_unknown_blueprint(lite: tuple[Databases, StoredBank]) -> None:
+    dbs, _ = lite
     with pytest.raises(papers.NotFound):
-        papers.make_papers(partial(transaction, dbs), 1, seed=1, now=NOW, by=MANAGER)
+        papers.make_papers(partial(transaction, dbs), 999, seed=1, now=NOW, by=MANAGER)
 
 
-def test_the_demo_body_is_what_is_stored(dbs: Databases, bank: StoredBank) -> None:
+def test_the_demo_body_is_what_is_stored(lite: tuple[Databases, StoredBank]) -> None:
+    dbs, bank = lite
     with Session(dbs.read) as db:
         case = papers.load_case(db, bank.blueprint_id)
     assert case.body == demo_blueprint(case.topics, title="电工四级理论")
