@@ -25,13 +25,18 @@ Place = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a file may not exceed. Bytes; rows and columns of one sheet; characters of one cell."""
+    """What a file may not exceed. Bytes; rows and columns of one sheet; characters of one cell.
+
+    ``legacy``: whether XLS and ODS are read. How much room their cells need shows only while they are unpacked, so a damaged
+    or hostile one can end the process by exhausting memory: say False wherever that process serves anybody else.
+    """
 
     file_bytes: int = 20_000_000
     unpacked_bytes: int = 300_000_000
     rows: int = 60_000
     columns: int = 100
     cell_chars: int = 20_000
+    legacy: bool = True
 
 
 class Oddity(StrEnum):
@@ -79,13 +84,15 @@ def read_grids(data: bytes, limits: Limits = NO_LIMITS_EXCEEDED) -> list[Grid]:
             msg("The file is too large: %(n)s MB.", n=len(data) // 1_000_000),
             msg("Split it; one file may have %(n)s MB.", n=limits.file_bytes // 1_000_000),
         )
+    if not limits.legacy and is_legacy(data):
+        raise _refused(msg("Files of type .xls and .ods are not taken here."), msg("Save it as .xlsx and upload that."))
     is_workbook = data[:4] in {b"PK\x03\x04", b"\xd0\xcf\x11\xe0"}
     grids = _read_workbook(data, limits) if is_workbook else [_read_csv(data)]
     grids = [grid for grid in grids if any(any(cell.strip() for cell in row) for row in grid.rows)]
     if not grids:
         raise _refused(msg("The file is empty."), msg("Fill in the template and upload it again."))
     for grid in grids:
-        _check_size(grid, limits)
+        _check_extent(grid.name, len(grid.rows), max(map(len, grid.rows)), limits)
     return grids
 
 
@@ -93,15 +100,22 @@ def _refused(problem: Message, mend: Message) -> Refused:
     return Refused(file_error(problem, mend))
 
 
-def _check_size(grid: Grid, limits: Limits) -> None:
-    if len(grid.rows) > limits.rows:
+def is_legacy(data: bytes) -> bool:
+    """Whether the bytes are an XLS or ODS file, or any other archive that is no XLSX."""
+    if data[:4] == b"\xd0\xcf\x11\xe0":
+        return True
+    return data[:4] == b"PK\x03\x04" and not ooxml.is_xlsx(data)
+
+
+def _check_extent(name: str, rows: int, columns: int, limits: Limits) -> None:
+    if rows > limits.rows:
         raise _refused(
-            msg("The sheet “%(sheet)s” has %(n)s rows.", sheet=grid.name, n=len(grid.rows)),
+            msg("The sheet “%(sheet)s” has %(n)s rows.", sheet=name, n=rows),
             msg("Split it; one sheet may have %(n)s rows.", n=limits.rows),
         )
-    if max(map(len, grid.rows)) > limits.columns:
+    if columns > limits.columns:
         raise _refused(
-            msg("The sheet “%(sheet)s” is too wide.", sheet=grid.name),
+            msg("The sheet “%(sheet)s” is too wide.", sheet=name),
             msg("Use at most %(n)s columns.", n=limits.columns),
         )
 
@@ -137,18 +151,15 @@ def _check_unpacked(data: bytes, limits: Limits) -> None:
 
 
 def _read_sheet(book: CalamineWorkbook, name: str, data: bytes, limits: Limits) -> Grid:
+    extra = ooxml.read_extra(data, name) if data[:2] == b"PK" else ooxml.Extra()
+    _check_extent(name, extra.rows, extra.columns, limits)
     sheet = book.get_sheet_by_name(name)
-    if sheet.total_height > limits.rows:
-        raise _refused(
-            msg("The sheet “%(sheet)s” has %(n)s rows.", sheet=name, n=sheet.total_height),
-            msg("Split it; one sheet may have %(n)s rows.", n=limits.rows),
-        )
+    _check_extent(name, sheet.total_height, sheet.total_width, limits)
     oddities: dict[Place, Oddity] = {}
     rows = [
         [_cell_text(value, (r, c), oddities) for c, value in enumerate(row)]
         for r, row in enumerate(sheet.to_python(skip_empty_area=False))
     ]
-    extra = ooxml.read_extra(data, name) if data[:2] == b"PK" else ooxml.Extra()
     for (r, c), text in extra.rich_texts.items():
         if r < len(rows) and c < len(rows[r]):
             rows[r][c] = storable(text)

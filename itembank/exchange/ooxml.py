@@ -45,12 +45,26 @@ class BadWorkbook(Exception):
 
 @dataclass(slots=True)
 class Extra:
-    """By (row, column) from 0. ``rich_texts`` holds only cells with raised or lowered parts, as ``m<sup>2</sup>``."""
+    """By (row, column) from 0. ``rich_texts`` holds only cells with raised or lowered parts, as ``m<sup>2</sup>``.
+
+    ``rows`` and ``columns`` say how far the cells reach: calamine makes room for the whole rectangle before anybody can ask.
+    """
 
     rich_texts: dict[Place, str] = field(default_factory=dict)
     formulas: set[Place] = field(default_factory=set)
     errors: set[Place] = field(default_factory=set)
     pictures: dict[Place, list[bytes]] = field(default_factory=dict)
+    rows: int = 0
+    columns: int = 0
+
+
+def is_xlsx(data: bytes) -> bool:
+    """Whether the archive holds a workbook part where XLSX has it."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            return "xl/workbook.xml" in archive.namelist()
+    except DAMAGED:
+        return False
 
 
 def read_extra(data: bytes, sheet_name: str) -> Extra:
@@ -106,6 +120,7 @@ def _sheet_path(archive: zipfile.ZipFile, sheet_name: str) -> str | None:
 def _read_cells(archive: zipfile.ZipFile, path: str, extra: Extra) -> None:
     rich = _rich_strings(archive)
     for place, cell in _cells(archive, path):
+        extra.rows, extra.columns = max(extra.rows, place[0] + 1), max(extra.columns, place[1] + 1)
         if cell.find(f"{_ANY}f") is not None:
             extra.formulas.add(place)
         kind = cell.get("t")

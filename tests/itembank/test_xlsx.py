@@ -49,6 +49,7 @@ TRUTH: list[Cell] = ["判断题", "B-C-A-014", "水会沸腾。", "", "", "", ""
 def sheet(*rows: Sequence[Cell], name: str = "试题") -> bytes:
     out = io.BytesIO()
     book = xlsxwriter.Workbook(out, {"in_memory": True, "default_date_format": "yyyy-mm-dd"})
+    book.set_properties({"created": NOW.replace(tzinfo=None)})
     page = book.add_worksheet(name)
     for r, row in enumerate(rows):
         for c, value in enumerate(row):
@@ -278,6 +279,28 @@ def test_no_damage_to_a_workbook_is_a_crash(data: st.DataObject) -> None:
         broken[data.draw(st.integers(4, len(broken) - 1))] = data.draw(st.integers(0, 255))
     assert isinstance(read_items(bytes(broken)), ParsedItems | list)
     assert isinstance(read_syllabus(bytes(broken)), list)
+
+
+def test_a_cell_far_away_does_not_take_all_memory() -> None:
+    out = io.BytesIO()
+    book = xlsxwriter.Workbook(out, {"in_memory": True})
+    page = book.add_worksheet()
+    page.write_row(0, 0, HEAD)
+    page.write_string(1_048_575, 16_383, "x")
+    book.close()
+    (mistake,) = refused(out.getvalue())
+    assert (mistake.row, mistake.problem.params["n"]) == (0, 1_048_576)
+
+
+def test_old_formats_are_refused_where_they_could_hurt_others() -> None:
+    ods = io.BytesIO()
+    with zipfile.ZipFile(ods, "w") as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+    careful = Reading(limits=Limits(legacy=False))
+    for data in (b"\xd0\xcf\x11\xe0 anything", ods.getvalue(), b"PK\x03\x04 broken"):
+        (mistake,) = refused(data, careful)
+        assert "not taken here" in str(mistake.problem)
+    assert len(taken(sheet(HEAD, SINGLE), careful).items) == 1
 
 
 def test_missing_columns_are_named() -> None:
