@@ -2,18 +2,22 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
 from fastapi import FastAPI
 from fastapi.responses import PlainTextResponse, Response
 from sqlalchemy import text
+from starlette.concurrency import run_in_threadpool
 from starlette.staticfiles import StaticFiles
 
+from itembank import ledger
 from server import db, pages, refusals
 from server.auth import routes as auth_routes
 from server.bus import InProcessBus
 from server.clock import Clock, SystemClock
 from server.edge import Edge
+from server.grading import duty
 from server.jobs import Jobs
 from server.keyring import Keyring
 from server.monitor import routes as board_routes
@@ -22,10 +26,20 @@ from server.registry import routes as registry_routes
 from server.settings import Settings
 from server.sitting import opening_routes
 from server.sitting import routes as exam_routes
+from server.sweeper import Duty, Sweeper
+
+UNSEALED_FOR = timedelta(days=30)
+"""A set that nobody has sealed by then gives its items back."""
 
 
-def create_app(settings: Settings, *, clock: Clock | None = None, keyring: Keyring | None = None) -> FastAPI:
-    """The application. `clock` and `keyring` are given by tests; otherwise they come from the machine and the key folder."""
+def create_app(
+    settings: Settings, *, clock: Clock | None = None, keyring: Keyring | None = None, duties_run: bool = True
+) -> FastAPI:
+    """The application.
+
+    `clock` and `keyring` are given by tests; otherwise they come from the machine and the key folder. With `duties_run` False
+    nothing happens by itself but the exam core.
+    """
     app = FastAPI(title="Jikao", docs_url=None, redoc_url=None, openapi_url=None, lifespan=_lifespan())
     app.state.settings = settings
     app.state.dbs = db.connect(settings.url)
@@ -33,6 +47,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, keyring: Keyri
     app.state.keyring = keyring or Keyring.open_folder(settings.keys)
     app.state.bus = InProcessBus()
     app.state.jobs = Jobs(settings, app.state.dbs, app.state.clock)
+    app.state.duties_run = duties_run
     app.state.on_stop = []  # called when a stop is asked for, before connections are waited for
     app.mount("/static", StaticFiles(directory=Path(pages.WEB) / "static"), name="static")
     for router in (
@@ -55,14 +70,34 @@ def create_app(settings: Settings, *, clock: Clock | None = None, keyring: Keyri
 def _lifespan() -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        db.check_durable(app.state.dbs.write)
-        await app.state.core.start()
+        state = app.state
+        db.check_durable(state.dbs.write)
+        state.jobs.fail_orphans()
+        sweeper = Sweeper(_duties(app)) if state.duties_run else None
+        await state.core.start()
+        if sweeper is not None:
+            sweeper.start()
         yield
-        await app.state.core.stop()
-        app.state.jobs.stop()
-        app.state.dbs.dispose()
+        if sweeper is not None:
+            await run_in_threadpool(sweeper.stop)
+        await state.core.stop()
+        state.jobs.stop()
+        state.dbs.dispose()
 
     return lifespan
+
+
+def _duties(app: FastAPI) -> list[Duty]:
+    state = app.state
+
+    def sweep_ledger() -> None:
+        with db.transaction(state.dbs) as session:
+            ledger.sweep_unsealed(session, older_than=UNSEALED_FOR, by=0, now=state.clock.now())
+
+    return [
+        Duty("mark what has ended", 3, lambda: duty.queue_due(state.dbs, state.clock, state.jobs)),
+        Duty("release what was reserved and never sealed", 600, sweep_ledger),
+    ]
 
 
 def _health(app: FastAPI) -> None:

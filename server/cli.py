@@ -233,10 +233,10 @@ def assemble(
 @_plainly
 def grade() -> None:
     """Mark every exam session that has ended and is not marked yet."""
-    from server.grading import duty
+    from server.grading import work
 
     here = Installation()
-    marked = duty.mark_finished(here.dbs, here.keyring, here.clock)
+    marked = work.grade(here.dbs, here.keyring, here.clock)
     out.print(f"Marked: {', '.join(map(str, marked)) or 'nothing was waiting'}.", markup=False)
 
 

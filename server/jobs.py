@@ -30,7 +30,9 @@ from server.settings import Settings, load
 
 log = structlog.get_logger()
 
-KINDS: dict[str, str] = {}
+KINDS: dict[str, str] = {
+    "grading.mark": "server.grading.work:mark",
+}
 """Kind -> "package.module:function" of `function(context: JobContext, args: dict) -> dict` (the result, as JSON).
 Dotted strings, so that this module imports no slice."""
 

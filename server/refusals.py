@@ -38,7 +38,7 @@ def of_bank(error: bank_errors.ItemBankError) -> AppError:
         return NotFound()
     if isinstance(error, bank_errors.InvalidItem):
         fields = [FieldError(one.field, one.problem.msgid, tuple(one.problem.params.items())) for one in error.problems]
-        return Invalid(message, fields, **params)
+        return Invalid(fields=fields)
     return Conflict(message, **params)
 
 

@@ -33,8 +33,8 @@ class _Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
-def serve(app: FastAPI, settings: Settings, *, ready: str = "") -> None:
-    """Serve until a signal. `ready` is printed once the port listens."""
+def serve(app: FastAPI, settings: Settings, *, ready: str = "", listener: socket.socket | None = None) -> None:
+    """Serve until a signal, on `listener` if given. `ready` is printed once the port listens."""
     config = uvicorn.Config(
         app,
         host=settings.host,
@@ -47,7 +47,7 @@ def serve(app: FastAPI, settings: Settings, *, ready: str = "") -> None:
         server_header=False,
         backlog=4096,
     )
-    listener = listen(settings)
+    listener = listener or listen(settings)
     if ready:
         print(ready, flush=True)
     _Server(config, app).run(sockets=[listener])

@@ -105,7 +105,7 @@ def sqlite_dbs(sqlite_url: str) -> Iterator[Databases]:
 def app(sqlite_url: str, clock: FakeClock, keyring: Keyring, tmp_path: Path) -> FastAPI:
     """The application on SQLite, with the fake clock."""
     settings = Settings(data_dir=tmp_path, database_url=sqlite_url)
-    return create_app(settings, clock=clock, keyring=keyring)
+    return create_app(settings, clock=clock, keyring=keyring, duties_run=False)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from server.demo import answers
 from server.demo.answers import AnswerBook
 from server.demo.people import House
 from server.demo.roster import Simulated, people
-from server.grading import duty
+from server.grading import work
 from server.keyring import Keyring
 from server.registry import enrolment, scheduling
 from server.registry.admission import DEFAULT_PATTERN
@@ -123,7 +123,7 @@ class Simulation:
                 self.clock.advance(5)
         finally:
             self.writer.stop()
-        duty.mark_finished(self.dbs, self.keyring, self.clock)
+        work.grade(self.dbs, self.keyring, self.clock)
 
     def _open_all(self, who: Sequence[Simulated]) -> list[Plans]:
         with reading(self.dbs) as db:
