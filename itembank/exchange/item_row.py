@@ -149,7 +149,7 @@ class RowReader:
             case Oddity.NUMBER if is_text:
                 self.note(
                     name,
-                    msg("A number: zeros at its end or a %% sign may be missing."),
+                    msg("A number: zeros at its end or a percent sign may be missing."),
                     msg("Check it, or format the cell as text and type it again."),
                 )
 
