@@ -1,0 +1,225 @@
+"""The editor's form and what it makes: text in the notation of import cells -> a draft of the library.
+
+A writer types plain text; `<sub>`, `<sup>` and `[图:1a2b3c4d5e6f]` (a figure, by the first digits of its digest) are understood,
+and HTML that this cannot say stands behind `[html]`. What was typed and not saved yet is kept sealed, one draft for each
+writer and item.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, select
+from sqlmodel import Session, col
+from starlette.datastructures import FormData
+
+from itembank import items, keys, lint
+from itembank.errors import FieldProblem
+from itembank.exchange import cells
+from itembank.items import ItemBody, ItemKeyData
+from itembank.lifecycle import DEFAULT_DIFFICULTY, Draft
+from itembank.pool import find_same
+from itembank.sealing import Keyring
+from itembank.similarity import content_digest
+from itembank.tables import Bank, Item, ItemVersion, Topic
+from server.auth.staff import Staff
+from server.bank.item_view import Preview, preview_of
+from server.bank.scope import text
+from server.bank.tables import FigureUpload, WorkingDraft
+from server.bank.words import KINDS
+
+ROWS = items.MAX_OPTIONS
+SHORT = 12
+_LONG_MARK = re.compile(r"\[图:([0-9a-f]{64})\]")
+_PREFIX = re.compile(r"[0-9a-f]{8,64}")
+_DRAFT_PURPOSE = "item_body"
+
+
+@dataclass
+class EditorForm:
+    """The fields as typed. `options` has always `ROWS` texts; `correct` are option numbers, for true/false 1 or 2."""
+
+    kind: str = "single"
+    topic: str = ""
+    stem: str = ""
+    options: list[str] = field(default_factory=lambda: [""] * ROWS)
+    correct: list[int] = field(default_factory=list)
+    difficulty: int = DEFAULT_DIFFICULTY
+    source: str = ""
+    fixed_order: bool = False
+    rationale: str = ""
+
+    @property
+    def filled(self) -> list[str]:
+        """Options up to the last one that is not empty."""
+        last = max((n for n, option in enumerate(self.options, 1) if option.strip()), default=0)
+        return self.options[:last]
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether nothing worth keeping was typed."""
+        return not (self.stem.strip() or any(option.strip() for option in self.options))
+
+
+def read_form(fields: FormData) -> EditorForm:
+    """The form from what a browser sent."""
+    kind = text(fields, "kind")
+    kind = kind if kind in KINDS else "single"
+    chosen = [str(value) for value in fields.getlist("truth" if kind == "true_false" else "correct")]
+    difficulty = text(fields, "difficulty")
+    return EditorForm(
+        kind=kind,
+        topic=text(fields, "topic"),
+        stem=text(fields, "stem"),
+        options=[text(fields, f"option_{n}") for n in range(1, ROWS + 1)],
+        correct=sorted({int(value) for value in chosen if value.isdecimal() and 1 <= int(value) <= ROWS}),
+        difficulty=int(difficulty) if difficulty in {"1", "2", "3", "4", "5"} else DEFAULT_DIFFICULTY,
+        source=text(fields, "source")[:300],
+        fixed_order=text(fields, "fixed_order") == "1",
+        rationale=text(fields, "rationale"),
+    )
+
+
+def form_of(db: Session, keyring: Keyring, item: Item, version: ItemVersion) -> EditorForm:
+    """The form filled from a stored version."""
+    body = ItemBody.model_validate(version.body)
+    key = keys.read_key(db, keyring, version.id)
+    topic = db.get(Topic, item.topic_id)
+    texts = [] if version.kind == "true_false" else [_typed(option.html) for option in body.options]
+    return EditorForm(
+        kind=version.kind,
+        topic=topic.code if topic else "",
+        stem=_typed(body.stem_html),
+        options=[*texts, *[""] * (ROWS - len(texts))],
+        correct=list(key.correct),
+        difficulty=version.difficulty,
+        source=version.source_clause,
+        fixed_order=body.fixed_order,
+        rationale=_typed(key.rationale_html) if key.rationale_html else "",
+    )
+
+
+def _typed(html: str) -> str:
+    return _LONG_MARK.sub(lambda found: figure_mark(found[1]), cells.from_html(html))
+
+
+def figure_mark(digest: str) -> str:
+    """How a figure is written in the editor."""
+    return f"[图:{digest[:SHORT]}]"
+
+
+def finder(db: Session, who: Staff, item: Item | None) -> Callable[[str], str | None]:
+    """Full digest for what stands in a figure mark: figures of this institution's uploads and of the item itself."""
+    uploads = select(col(FigureUpload.digest)).where(col(FigureUpload.institution_id) == who.institution_id)
+    known = set(db.execute(uploads).scalars())
+    if item is not None:
+        bodies = db.execute(select(col(ItemVersion.body)).where(col(ItemVersion.item_id) == item.id)).scalars()
+        known.update(digest for body in bodies for digest in ItemBody.model_validate(body).media)
+
+    def find(name: str) -> str | None:
+        word = name.strip().lower()
+        if not _PREFIX.fullmatch(word):
+            return None
+        found = [digest for digest in known if digest.startswith(word)]
+        return found[0] if len(found) == 1 else None
+
+    return find
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the form makes: body and key, what forbids storing it, remarks, and an item that asks the same."""
+
+    body: ItemBody
+    key: ItemKeyData
+    problems: list[FieldProblem]
+    remarks: list[lint.Finding]
+    missing_figures: list[str]
+    same_as: int | None
+    preview: Preview
+
+
+def read(db: Session, who: Staff, bank: Bank, form: EditorForm, item: Item | None = None) -> Reading:
+    """Make it, check it, lint it, and look for the same question in the bank."""
+    find = finder(db, who, item)
+    missing: list[str] = []
+
+    def html(typed: str) -> str:
+        made, unknown = cells.to_html(typed, find)
+        missing.extend(unknown)
+        return made
+
+    options = [html(option) for option in form.filled] if form.kind != "true_false" else []
+    body = items.write_body(form.kind, html(form.stem), options, fixed_order=form.fixed_order)
+    key = items.write_key(form.correct, html(form.rationale) if form.rationale else "")
+    problems = items.check_item(body, key)
+    remarks = lint.lint(body, key, form.source) if form.stem else []
+    same = None if problems else find_same(db, bank, [content_digest(body).hex()]).get(content_digest(body).hex())
+    if same is not None and item is not None and _family(db, same) == item.family_id:
+        same = None
+    return Reading(body, key, problems, remarks, missing, same, preview_of(body, item.id if item else None))
+
+
+def _family(db: Session, item_id: int) -> int | None:
+    return db.execute(select(col(Item.family_id)).where(col(Item.id) == item_id)).scalar()
+
+
+def find_leaf(db: Session, bank: Bank, code: str) -> Topic | None:
+    """The knowledge point with this path code, in the bank's syllabus."""
+    statement = select(Topic).where(col(Topic.syllabus_id) == bank.syllabus_id, col(Topic.code) == code, col(Topic.is_leaf))
+    return db.execute(statement).scalar()
+
+
+def draft_of(form: EditorForm, reading: Reading, topic_id: int) -> Draft:
+    """What the library stores."""
+    return Draft(reading.body, reading.key, topic_id, form.difficulty, form.source)
+
+
+def is_same(db: Session, keyring: Keyring, item: Item, version: ItemVersion, draft: Draft) -> bool:
+    """Whether saving `draft` would only repeat the stored version."""
+    return (
+        ItemBody.model_validate(version.body) == draft.body
+        and keys.read_key(db, keyring, version.id) == draft.key
+        and (item.topic_id, version.difficulty, version.source_clause) == (draft.topic_id, draft.difficulty, draft.source_clause)
+    )
+
+
+# What was typed and not saved ----------------------------------------------------------------------------------------
+
+
+def _aad(bank_id: int, item_id: int | None, author_id: int) -> bytes:
+    return f"working_draft:{bank_id}:{item_id or 0}:{author_id}".encode()
+
+
+def _mine(bank: Bank, item: Item | None, who: Staff) -> tuple[Any, ...]:
+    item_id = item.id if item else None
+    of_item = col(WorkingDraft.item_id).is_(None) if item_id is None else col(WorkingDraft.item_id) == item_id
+    return (col(WorkingDraft.bank_id) == bank.id, col(WorkingDraft.author_id) == who.person_id, of_item)
+
+
+def keep(db: Session, keyring: Keyring, who: Staff, bank: Bank, item: Item | None, form: EditorForm, *, now: datetime) -> None:
+    """Keep what was typed; an empty form forgets it."""
+    forget(db, who, bank, item)
+    if form.is_blank:
+        return
+    item_id = item.id if item else None
+    sealed = keyring.seal(_DRAFT_PURPOSE, json.dumps(vars(form)).encode(), _aad(bank.id, item_id, who.person_id))
+    db.add(WorkingDraft(bank_id=bank.id, item_id=item_id, author_id=who.person_id, ciphertext=sealed, saved_at=now))
+    db.flush()
+
+
+def kept(db: Session, keyring: Keyring, who: Staff, bank: Bank, item: Item | None) -> tuple[EditorForm, datetime] | None:
+    """What this writer typed last time and did not save."""
+    row = db.execute(select(WorkingDraft).where(*_mine(bank, item, who)).order_by(col(WorkingDraft.id).desc())).scalar()
+    if row is None:
+        return None
+    opened = keyring.open(_DRAFT_PURPOSE, row.ciphertext, _aad(bank.id, row.item_id, who.person_id))
+    return EditorForm(**json.loads(opened)), row.saved_at
+
+
+def forget(db: Session, who: Staff, bank: Bank, item: Item | None) -> None:
+    """Throw away what was typed and not saved."""
+    db.execute(delete(WorkingDraft).where(*_mine(bank, item, who)))

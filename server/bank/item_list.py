@@ -1,0 +1,204 @@
+"""The list of items: filters, one page of rows, and the rows of an export. No statement here reads a key but the export's."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from pydantic import BaseModel
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlmodel import Session, col
+
+from itembank import keys
+from itembank.items import ItemBody, ItemKeyData
+from itembank.markup import storable
+from itembank.pool import capacity_of, scope_of, visible
+from itembank.sealing import Keyring
+from itembank.tables import Bank, Item, ItemVersion, Topic
+from server.auth.tables import Person
+from server.bank.overview import claim_columns, drawable, live_claims
+from server.bank.words import KINDS, STATES
+
+PAGE = 50
+_LONGEST_QUERY = 100
+
+
+@dataclass(frozen=True)
+class Filter:
+    """What the list is narrowed to; empty means all. `topic` is a path code at any level."""
+
+    q: str = ""
+    kind: str = ""
+    state: str = ""
+    topic: str = ""
+    difficulty: int = 0
+    mine: bool = False
+
+    def query(self, **more: object) -> str:
+        """As a query string, without what is empty."""
+        values = {**vars(self), "mine": 1 if self.mine else "", **more}
+        return urlencode({name: value for name, value in values.items() if value})
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is narrowed."""
+        return self == Filter()
+
+
+class FilterQuery(BaseModel):
+    """The same as a browser sends it: all text."""
+
+    q: str = ""
+    kind: str = ""
+    state: str = ""
+    topic: str = ""
+    difficulty: str = ""
+    mine: str = ""
+    page: str = "1"
+
+    @property
+    def number(self) -> int:
+        """The page wanted, from 1."""
+        return int(self.page) if self.page.isdecimal() and len(self.page) < 7 else 1
+
+    @property
+    def filter(self) -> Filter:
+        """Odd values count as empty."""
+        return Filter(
+            q=storable(self.q).strip()[:_LONGEST_QUERY],
+            kind=self.kind if self.kind in KINDS else "",
+            state=self.state if self.state in {*STATES, "free", "reserved", "burned"} else "",
+            topic=self.topic.strip()[:60],
+            difficulty=int(self.difficulty) if self.difficulty in {"1", "2", "3", "4", "5"} else 0,
+            mine=self.mine == "1",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ItemRow:
+    """One line of the list. `claim` is what the ledger says of the item's family: free, reserved, burned, or empty."""
+
+    item: Item
+    kind: str
+    plain: str
+    difficulty: int
+    topic_code: str
+    topic_name: str
+    author: str
+    claim: str
+
+
+@dataclass(frozen=True)
+class ItemPage:
+    """A page of the list; `number` counts from 1."""
+
+    rows: list[ItemRow]
+    total: int
+    number: int
+    pages: int
+
+
+def item_page(db: Session, bank: Bank, wanted: Filter, number: int, reader: int) -> ItemPage:
+    """Two statements, however many rows there are."""
+    statement = _narrowed(bank, wanted, reader)
+    total = int(db.execute(select(func.count()).select_from(statement.with_only_columns(col(Item.id)).subquery())).scalar_one())
+    pages = max(1, -(-total // PAGE))
+    number = min(max(1, number), pages)
+    found = db.execute(statement.order_by(col(Item.id).desc()).limit(PAGE).offset((number - 1) * PAGE))
+    rows = [_row(*values) for values in found]
+    return ItemPage(rows, total, number, pages)
+
+
+def _row(*values: Any) -> ItemRow:
+    item, kind, plain, difficulty, topic_code, topic_name, author, can_draw, free, burned = values
+    claim = ""
+    if not free:
+        claim = "burned" if burned else "reserved"
+    elif can_draw:
+        claim = "free"
+    return ItemRow(item, kind, plain, difficulty, topic_code, topic_name, author or "", claim)
+
+
+def _narrowed(bank: Bank, wanted: Filter, reader: int) -> Select[Any]:
+    live = live_claims([scope_of(bank)])
+    claim = claim_columns(live, capacity_of(bank))
+    shown: tuple[Any, ...] = (
+        Item,
+        col(ItemVersion.kind),
+        col(ItemVersion.plain),
+        col(ItemVersion.difficulty),
+        col(Topic.code),
+        col(Topic.name),
+        col(Person.name),
+        drawable().label("can_draw"),
+        claim["free"].label("free"),
+        claim["burned"].label("burned"),
+    )
+    return (
+        select(*shown)
+        .join(ItemVersion, and_(col(ItemVersion.item_id) == col(Item.id), col(ItemVersion.version) == col(Item.current_version)))
+        .join(Topic, col(Topic.id) == col(Item.topic_id))
+        .outerjoin(Person, col(Person.id) == col(Item.author_id))
+        .outerjoin(live, live.c.family_id == col(Item.family_id))
+        .where(col(Item.bank_id) == bank.id, visible(), *_conditions(wanted, claim, reader))
+    )
+
+
+def _conditions(wanted: Filter, claim: dict[str, ColumnElement[bool]], reader: int) -> Iterator[ColumnElement[bool]]:
+    if wanted.q:
+        by_text = col(ItemVersion.plain).contains(wanted.q, autoescape=True)
+        number = wanted.q.removeprefix("#")
+        yield or_(by_text, col(Item.id) == int(number)) if number.isdecimal() and len(number) < 10 else by_text
+    if wanted.kind:
+        yield col(ItemVersion.kind) == wanted.kind
+    if wanted.state in claim:
+        yield and_(drawable(), claim[wanted.state]) if wanted.state == "free" else claim[wanted.state]
+    elif wanted.state:
+        yield col(Item.state) == wanted.state
+    if wanted.topic:
+        yield or_(col(Topic.code) == wanted.topic, col(Topic.code).startswith(f"{wanted.topic}-", autoescape=True))
+    if wanted.difficulty:
+        yield col(ItemVersion.difficulty) == wanted.difficulty
+    if wanted.mine:
+        yield col(Item.author_id) == reader
+
+
+@dataclass(frozen=True)
+class ExportedItem:
+    """One item as `exchange.xlsx.write_items` wants it."""
+
+    body: ItemBody
+    key: ItemKeyData | None
+    topic_code: str
+    difficulty: int | None
+    source: str
+    reference: str
+
+
+def export_rows(db: Session, bank: Bank, wanted: Filter, reader: int, keyring: Keyring) -> list[ExportedItem]:
+    """Every item the filter lets through, with its key, in the order of the syllabus."""
+    statement = _narrowed(bank, wanted, reader).with_only_columns(ItemVersion, col(Topic.code), col(Item.id))
+    found = db.execute(statement.order_by(col(Topic.position), col(Item.id))).all()
+    answers = keys.current_keys(db, keyring, [version.id for version, _code, _id in found])
+    return [
+        ExportedItem(
+            ItemBody.model_validate(version.body),
+            ItemKeyData(correct=answers[version.id].correct),
+            code,
+            version.difficulty,
+            version.source_clause,
+            str(number),
+        )
+        for version, code, number in found
+    ]
+
+
+def topic_choices(db: Session, bank: Bank) -> list[tuple[str, str, int, bool]]:
+    """(code, name, depth, is leaf) of every topic, in the order of the table."""
+    statement = (
+        select(col(Topic.code), col(Topic.name), col(Topic.depth), col(Topic.is_leaf))
+        .where(col(Topic.syllabus_id) == bank.syllabus_id)
+        .order_by(col(Topic.position))
+    )
+    rows = [(code, name, depth, leaf) for code, name, depth, leaf in db.execute(statement)]
+    return sorted(rows, key=lambda row: row[0].split("-"))

@@ -1,0 +1,88 @@
+"""The list of items, the page of one item, the export, and figures."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+
+from itembank.exchange import xlsx
+from itembank.lifecycle import VOTES_NEEDED, may_revise, may_submit, may_vote
+from server.audit import trail
+from server.bank import figures, item_list
+from server.bank.item_view import item_view
+from server.bank.ledger_view import story
+from server.bank.scope import Exporter, ItemReader, own_bank, own_item, say
+from server.bank.words import CLAIMS, HOW, IMPORTANCES, KINDS, STATES, VOTES
+from server.db import Db, ReadDb
+from server.pages import XLSX, beijing, download, fragment, page, wants_fragment
+
+router = APIRouter()
+Wanted = Annotated[item_list.FilterQuery, Query()]
+
+
+@router.get("/{bank_id:int}/items")
+def list_items(request: Request, db: ReadDb, who: ItemReader, bank_id: int, wanted: Wanted) -> Response:
+    """Items of a bank; the table alone when htmx asks."""
+    bank = own_bank(db, who, bank_id)
+    narrowed = wanted.filter
+    found = item_list.item_page(db, bank, narrowed, wanted.number, who.person_id)
+    context: dict[str, Any] = {
+        "bank": bank,
+        "found": found,
+        "wanted": narrowed,
+        "kinds": KINDS,
+        "states": STATES,
+        "claims": CLAIMS,
+    }
+    if wants_fragment(request):
+        return fragment(request, "bank/items.html", "results", **context)
+    return page(request, "bank/items.html", **context, topics=item_list.topic_choices(db, bank))
+
+
+@router.get("/{bank_id:int}/items.xlsx")
+def export_items(request: Request, db: Db, who: Exporter, bank_id: int, wanted: Wanted) -> Response:
+    """The listed items with their keys as a spreadsheet; the trail says who took them before the bytes leave."""
+    bank = own_bank(db, who, bank_id)
+    state = request.app.state
+    now = state.clock.now()
+    rows = item_list.export_rows(db, bank, wanted.filter, who.person_id, state.keyring)
+    detail = {"items": len(rows), "filter": wanted.filter.query()}
+    trail.append(db, who.actor, "items.exported", f"bank:{bank.id}", now=now, detail=detail)
+    return download(f"{bank.name}-{beijing(now, '%Y%m%d')}.xlsx", xlsx.write_items(rows, now=now), XLSX)
+
+
+@router.get("/{bank_id:int}/items/{item_id:int}")
+def item_page(request: Request, db: ReadDb, who: ItemReader, bank_id: int, item_id: int, v: int | None = None) -> Response:
+    """One item: preview, key, versions, votes, the ledger's story."""
+    bank = own_bank(db, who, bank_id)
+    item = own_item(db, bank, item_id)
+    view = item_view(db, request.app.state.keyring, item, v)
+    newest = view.version.version == item.current_version
+    no_vote = may_vote(item.state, who.person_id, view.version.created_by, view.voters) if newest else None
+    no_submit = may_submit(item.state, who.person_id, item.author_id)
+    no_revision = may_revise(item.state)
+    return page(
+        request,
+        "bank/item.html",
+        bank=bank,
+        item=item,
+        view=view,
+        newest=newest,
+        story=story(db, item.id),
+        no_vote=say(no_vote) if no_vote else "",
+        may_submit=no_submit is None,
+        no_revision=say(no_revision) if no_revision else "",
+        needed=VOTES_NEEDED,
+        kinds=KINDS,
+        how=HOW,
+        states=STATES,
+        votes=VOTES,
+        claims=CLAIMS,
+        importances=IMPORTANCES,
+    )
+
+
+@router.get("/media/{digest}")
+def media(request: Request, db: ReadDb, who: ItemReader, digest: str, item: int | None = None) -> Response:
+    """A figure, for staff who may read items, where their institution uploaded it or `item` shows it."""
+    found = figures.get_figure(db, who, digest, item)
+    return Response(found.data, media_type=found.type, headers={"Content-Disposition": "inline"})

@@ -1,0 +1,56 @@
+"""Assembling papers in the child process, which alone loads the solver."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlmodel import Session
+
+from itembank import papers
+from itembank.errors import ItemBankError
+from itembank.tables import Form
+from server.audit import trail
+from server.bank.shortage_words import explained
+from server.db import transaction
+from server.errors import AppError
+from server.jobs import JobContext
+from server.pages import _
+
+STEPS = (_("Reading the bank"), _("Choosing items"), _("Reserving items"))
+
+
+def make_papers(context: JobContext, args: dict[str, Any]) -> dict[str, Any]:
+    """Make and reserve a paper set; the result names it, or says what the bank lacks."""
+    now = context.clock.now()
+    step = 0
+
+    @contextmanager
+    def begin() -> Iterator[Session]:
+        """A transaction at each stop of the recipe: the place to say how far it is, and to stop when asked."""
+        nonlocal step
+        context.progress(min(step, 2), 3, STEPS[min(step, 2)])
+        step += 1
+        with transaction(context.dbs) as db:
+            yield db
+            # The trail's row belongs to the transaction that stored the set.
+            for set_id in {row.paper_set_id for row in db.identity_map.values() if isinstance(row, Form)}:
+                detail = {"seed": args["seed"], "blueprint": args["blueprint_id"]}
+                trail.append(db, context.actor, "papers.made", f"paper_set:{set_id}", now=now, detail=detail)
+        if step == 1:
+            context.progress(1, 3, STEPS[1])
+
+    try:
+        made = papers.make_papers(
+            begin,
+            int(args["blueprint_id"]),
+            seed=int(args["seed"]),
+            now=now,
+            by=context.actor.id or 0,
+            forms=int(args["forms"]),
+            title=args.get("title") or None,
+        )
+    except ItemBankError as refusal:
+        raise AppError(refusal.message.msgid, **refusal.message.params) from refusal
+    if isinstance(made, papers.Infeasible):
+        return {"infeasible": explained(made.explanation), "forms": made.forms}
+    return {"paper_set_id": made.paper_set_id, "attempts": made.attempts}

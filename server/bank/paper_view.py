@@ -1,0 +1,247 @@
+"""Paper sets for people: the list, and one set with its forms side by side."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from markupsafe import Markup
+from sqlalchemy import func, select
+from sqlmodel import Session, col
+
+from itembank.assembly.audit import audit
+from itembank.assembly.model import PoolItem
+from itembank.blueprint import BlueprintBody, TopicFacts, is_under
+from itembank.pool import load_topics
+from itembank.tables import (
+    Bank,
+    Blueprint,
+    Filing,
+    Form,
+    FormSlot,
+    FormStep,
+    Item,
+    ItemVersion,
+    LedgerEntry,
+    PaperSet,
+    Topic,
+)
+from server.bank.blueprint_form import counted_topics
+from server.bank.blueprints import body_of
+from server.bank.charts import grouped_bars, histogram
+from server.bank.scope import names
+from server.bank.tables import Withdrawal
+from server.pages import BEIJING, _, translate
+from server.registry.tables import ExamSession
+
+GRADES = (1, 2, 3, 4, 5)
+
+
+@dataclass(frozen=True)
+class SetLine:
+    """One paper set in the list; `states` of its forms by label."""
+
+    papers: PaperSet
+    blueprint: str
+    states: list[tuple[str, str]]
+    by: str
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One place on a form. No text and no key."""
+
+    slot: int
+    item_id: int
+    kind: str
+    topic: str
+    importance: str
+    difficulty: int
+    marks: int
+
+
+@dataclass
+class FormView:
+    """One form: its slots, figures, passport and filing."""
+
+    form: Form
+    slots: list[Slot]
+    steps: list[tuple[FormStep, str, str]]
+    filing: Filing | None
+    kinds: Counter[str] = field(default_factory=Counter)
+    grades: Counter[int] = field(default_factory=Counter)
+    importances: Counter[str] = field(default_factory=Counter)
+    picture: Markup = field(default_factory=Markup)
+
+    @property
+    def mean(self) -> float:
+        """Mean difficulty, 1 to 5."""
+        return sum(slot.difficulty for slot in self.slots) / len(self.slots) if self.slots else 0.0
+
+    @property
+    def marks(self) -> int:
+        """Hundredths."""
+        return sum(slot.marks for slot in self.slots)
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """One topic across the forms: wanted by the blueprint, found on each."""
+
+    code: str
+    name: str
+    low: int | None
+    high: int | None
+    found: list[int]
+
+
+@dataclass(frozen=True)
+class PaperView:
+    """One paper set, for its page."""
+
+    papers: PaperSet
+    blueprint: Blueprint
+    body: BlueprintBody
+    forms: list[FormView]
+    coverage: list[Coverage]
+    picture: Markup
+    faults: list[str]
+    shared: int
+    by: str
+    withdrawal: Withdrawal | None
+    withdrawal_by: str
+    exams: list[ExamSession]
+    reserved: int
+    burned: int
+
+
+def listed(db: Session, bank: Bank) -> list[SetLine]:
+    """Paper sets of a bank, newest first. Three statements."""
+    statement = (
+        select(PaperSet, col(Blueprint.name))
+        .join(Blueprint, col(Blueprint.id) == col(PaperSet.blueprint_id))
+        .where(col(PaperSet.bank_id) == bank.id)
+        .order_by(col(PaperSet.id).desc())
+    )
+    found = [(papers, name) for papers, name in db.execute(statement)]
+    forms = select(col(Form.paper_set_id), col(Form.label), col(Form.state)).order_by(col(Form.label))
+    states: dict[int, list[tuple[str, str]]] = {}
+    for set_id, label, state in db.execute(forms.where(col(Form.paper_set_id).in_([papers.id for papers, _name in found]))):
+        states.setdefault(set_id, []).append((label, state))
+    people = names(db, (papers.made_by for papers, _name in found))
+    return [SetLine(papers, name, states.get(papers.id, []), people[papers.made_by]) for papers, name in found]
+
+
+def paper_view(db: Session, bank: Bank, papers: PaperSet) -> PaperView:
+    """All of one set; the recount is made afresh from the stored slots."""
+    blueprint = db.execute(select(Blueprint).where(col(Blueprint.id) == papers.blueprint_id)).scalar_one()
+    body = body_of(blueprint)
+    forms = _forms(db, papers)
+    pool = {form.form.id: rows for form, rows in zip(forms, _pool_rows(db, forms), strict=True)}
+    topics = load_topics(db, bank)
+    coverage = _coverage(topics, body, forms)
+    open_request = select(Withdrawal).where(col(Withdrawal.paper_set_id) == papers.id).order_by(col(Withdrawal.id).desc())
+    withdrawal = db.execute(open_request.limit(1)).scalar()
+    exams = select(ExamSession).where(col(ExamSession.paper_set_id) == papers.id).order_by(col(ExamSession.starts_at))
+    people = names(db, [papers.made_by, withdrawal.asked_by if withdrawal else None])
+    live = [col(LedgerEntry.form_id).in_(list(pool)), col(LedgerEntry.ended_at).is_(None)]
+    claims = select(func.count(), func.count(col(LedgerEntry.burned_at))).where(*live)
+    held, burned = db.execute(claims).one()
+    items = [slot.item_id for form in forms for slot in form.slots]
+    title = translate(_("Items by topic and form"))
+    return PaperView(
+        papers=papers,
+        blueprint=blueprint,
+        body=body,
+        forms=forms,
+        coverage=coverage,
+        picture=grouped_bars([(line.code, line.found) for line in coverage], [f.form.label for f in forms], title),
+        faults=audit(list(pool.values()), body),
+        shared=len(items) - len(set(items)),
+        by=people[papers.made_by],
+        withdrawal=withdrawal,
+        withdrawal_by=people[withdrawal.asked_by] if withdrawal else "",
+        exams=list(db.execute(exams).scalars()),
+        reserved=held - burned,
+        burned=burned,
+    )
+
+
+def _forms(db: Session, papers: PaperSet) -> list[FormView]:
+    forms = list(db.execute(select(Form).where(col(Form.paper_set_id) == papers.id).order_by(col(Form.label))).scalars())
+    ids = [form.id for form in forms]
+    steps = list(db.execute(select(FormStep).where(col(FormStep.form_id).in_(ids)).order_by(col(FormStep.id))).scalars())
+    filings = {f.form_id: f for f in db.execute(select(Filing).where(col(Filing.form_id).in_(ids))).scalars()}
+    people = names(db, [number for step in steps for number in (step.by, step.second_by)])
+    slots = _slots(db, ids)
+    views = []
+    for form in forms:
+        passport = [(s, people[s.by], people[s.second_by] if s.second_by else "") for s in steps if s.form_id == form.id]
+        view = FormView(form, slots.get(form.id, []), passport, filings.get(form.id))
+        view.kinds.update(slot.kind for slot in view.slots)
+        view.grades.update(slot.difficulty for slot in view.slots)
+        view.importances.update(slot.importance for slot in view.slots)
+        views.append(view)
+    highest = max((count for view in views for count in view.grades.values()), default=1)
+    for view in views:
+        title = translate(_("Difficulty of form %(label)s"), label=view.form.label)
+        view.picture = histogram(view.grades, GRADES, title, highest)
+    return views
+
+
+def _slots(db: Session, form_ids: list[int]) -> dict[int, list[Slot]]:
+    statement = (
+        select(
+            col(FormSlot.form_id),
+            col(FormSlot.slot),
+            col(FormSlot.item_id),
+            col(ItemVersion.kind),
+            col(Topic.code),
+            func.coalesce(Topic.importance, ""),
+            col(ItemVersion.difficulty),
+            col(FormSlot.marks),
+        )
+        .join(ItemVersion, col(ItemVersion.id) == col(FormSlot.item_version_id))
+        .join(Item, col(Item.id) == col(FormSlot.item_id))
+        .join(Topic, col(Topic.id) == col(Item.topic_id))
+        .where(col(FormSlot.form_id).in_(form_ids))
+        .order_by(col(FormSlot.form_id), col(FormSlot.slot))
+    )
+    found: dict[int, list[Slot]] = {}
+    for form_id, *values in db.execute(statement):
+        found.setdefault(form_id, []).append(Slot(*values))
+    return found
+
+
+def _pool_rows(db: Session, forms: list[FormView]) -> list[list[PoolItem]]:
+    """The same slots as the recount wants them, families read from the ledger's side of the house."""
+    statement = select(col(FormSlot.form_id), col(FormSlot.slot), col(FormSlot.item_version_id), col(FormSlot.family_id))
+    of_forms = statement.where(col(FormSlot.form_id).in_([view.form.id for view in forms]))
+    keyed = {(form, slot): (version, family) for form, slot, version, family in db.execute(of_forms)}
+    return [
+        [PoolItem(s.item_id, *keyed[view.form.id, s.slot], s.kind, s.topic, s.importance, s.difficulty) for s in view.slots]
+        for view in forms
+    ]
+
+
+def _coverage(topics: tuple[TopicFacts, ...], body: BlueprintBody, forms: list[FormView]) -> list[Coverage]:
+    wanted = {demand.code: demand for demand in body.topics if demand.kind is None}
+    lines = []
+    for topic in counted_topics(topics):
+        found = [sum(is_under(slot.topic, topic.code) for slot in view.slots) for view in forms]
+        demand = wanted.get(topic.code)
+        lines.append(Coverage(topic.code, topic.name, demand.low if demand else None, demand.high if demand else None, found))
+    return lines
+
+
+def open_withdrawal(db: Session, paper_set_id: int) -> Withdrawal | None:
+    """The request to withdraw that nobody has decided yet."""
+    statement = select(Withdrawal).where(col(Withdrawal.paper_set_id) == paper_set_id, col(Withdrawal.decided_at).is_(None))
+    return db.execute(statement.order_by(col(Withdrawal.id).desc()).limit(1)).scalar()
+
+
+def day(text: str) -> datetime | None:
+    """A date as a browser sends it, at midnight in Beijing; None when it is none."""
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=BEIJING)
+    except ValueError:
+        return None

@@ -1,0 +1,31 @@
+"""All pages of the item bank, under /bank."""
+
+from fastapi import APIRouter
+
+from server.bank import (
+    batch_routes,
+    blueprint_routes,
+    editor_routes,
+    home_routes,
+    import_routes,
+    item_routes,
+    paper_routes,
+    passport_routes,
+    review_routes,
+    syllabus_routes,
+)
+
+router = APIRouter(prefix="/bank")
+for module in (
+    home_routes,
+    item_routes,
+    editor_routes,
+    review_routes,
+    syllabus_routes,
+    import_routes,
+    batch_routes,
+    blueprint_routes,
+    paper_routes,
+    passport_routes,
+):
+    router.include_router(module.router)

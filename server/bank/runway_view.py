@@ -1,0 +1,68 @@
+"""How long a bank lasts, computed in the child process when somebody asks or papers were made; the page shows the last answer."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import select
+from sqlmodel import Session, col
+
+from itembank.tables import Bank, Blueprint
+from server.auth.staff import Staff
+from server.bank.shortage_words import explained
+from server.db import reading
+from server.jobs import Job, JobContext, Jobs
+from server.pages import _
+
+KIND: Final = "bank.runway"
+
+
+@dataclass(frozen=True)
+class RunwayLine:
+    """A blueprint with the latest answer (None: not computed yet). `running`: being computed now."""
+
+    blueprint: Blueprint
+    result: dict[str, Any] | None
+    at: datetime | None
+    running: bool
+
+
+def runways(db: Session, bank: Bank) -> list[RunwayLine]:
+    """One line for each blueprint in force."""
+    plans = select(Blueprint).where(col(Blueprint.bank_id) == bank.id, col(Blueprint.retired_at).is_(None))
+    found = list(db.execute(plans.order_by(col(Blueprint.id))).scalars())
+    jobs = select(Job).where(col(Job.institution_id) == bank.institution_id, col(Job.kind) == KIND).order_by(col(Job.id).desc())
+    latest: dict[int, Job] = {}
+    running: set[int] = set()
+    for job in db.execute(jobs.limit(200)).scalars():
+        number = int(job.args.get("blueprint_id", 0))
+        if job.state in {"queued", "running"}:
+            running.add(number)
+        elif job.state == "done":
+            latest.setdefault(number, job)
+    return [_line(plan, latest.get(plan.id), plan.id in running) for plan in found]
+
+
+def _line(plan: Blueprint, job: Job | None, running: bool) -> RunwayLine:
+    return RunwayLine(plan, job.result if job else None, job.ended_at if job else None, running)
+
+
+def ask(db: Session, jobs: Jobs, who: Staff, blueprint_id: int) -> None:
+    """Queue the computation; call `jobs.wake` after the commit."""
+    jobs.submit(db, KIND, {"blueprint_id": blueprint_id}, who.actor)
+
+
+def compute(context: JobContext, args: dict[str, Any]) -> dict[str, Any]:
+    """In the child: how many more sets, and what the set after them lacks."""
+    from itembank.runway import runway
+
+    with reading(context.dbs) as db:
+        found = runway(db, int(args["blueprint_id"]))
+    context.progress(1, 1, _("Counting"))
+    return {
+        "sets": found.sets,
+        "forms": found.forms,
+        "free": found.free_items,
+        "spent": found.spent_items,
+        "missing": explained(found.next_missing),
+    }

@@ -1,0 +1,96 @@
+"""Words for codes: msgids that the catalogue knows, with the tone of their badge."""
+
+from server.pages import _
+
+KINDS: dict[str, str] = {
+    "single": _("Single choice"),
+    "multiple": _("Multiple choice"),
+    "true_false": _("True or false"),
+}
+"""Kind code -> its word."""
+
+HOW: dict[str, str] = {
+    "single": _("Choose one answer"),
+    "multiple": _("Choose all correct answers"),
+    "true_false": _("Judge whether this is correct"),
+}
+"""Kind code -> what the candidate is told to do."""
+
+STATES: dict[str, tuple[str, str]] = {
+    "draft": (_("Draft"), ""),
+    "submitted": (_("In review"), "info"),
+    "returned": (_("Returned"), "warn"),
+    "approved": (_("Approved"), "ok"),
+    "retired": (_("Retired"), ""),
+    "quarantined": (_("Quarantined"), "bad"),
+}
+"""State of an item -> word, tone."""
+
+CLAIMS: dict[str, tuple[str, str]] = {
+    "free": (_("Available"), "ok"),
+    "reserved": (_("Reserved"), "info"),
+    "burned": (_("Used"), ""),
+    "released": (_("Released"), ""),
+    "voided": (_("Void"), "bad"),
+}
+"""State of a family in the ledger -> word, tone."""
+
+FORM_STATES: dict[str, tuple[str, str]] = {
+    "composed": (_("Composed"), ""),
+    "reviewed": (_("Reviewed by experts"), "info"),
+    "sealed": (_("Sealed"), "info"),
+    "filed": (_("Filed"), "ok"),
+    "refused": (_("Filing refused"), "bad"),
+    "opened": (_("Opened"), "warn"),
+    "archived": (_("Archived"), ""),
+    "voided": (_("Void"), "bad"),
+}
+"""State of a form -> word, tone."""
+
+PASSPORT = ("composed", "reviewed", "sealed", "filed", "opened", "archived")
+"""The way of a form when nothing goes wrong."""
+
+BATCH_STATES: dict[str, tuple[str, str]] = {
+    "staging": (_("Being stored"), ""),
+    "staged": (_("Waiting for a second person"), "info"),
+    "approved": (_("Approved"), "ok"),
+    "published": (_("In the bank"), "ok"),
+    "rejected": (_("Rejected"), "bad"),
+}
+"""State of an import -> word, tone."""
+
+VOTES: dict[str, tuple[str, str]] = {
+    "approve": (_("Approves"), "ok"),
+    "return": (_("Sends back"), "warn"),
+}
+"""A reviewer's vote -> word, tone."""
+
+PROVENANCES: dict[str, str] = {
+    "self_built": _("Self-built"),
+    "province": _("Province"),
+    "national": _("National"),
+}
+"""Who built a bank -> word."""
+
+POLICIES: dict[str, str] = {
+    "once": _("Each item is used once and never again"),
+    "capped": _("Each item may be used a limited number of times"),
+    "cooling_off": _("A used item rests for some months"),
+}
+"""Reuse policy -> word."""
+
+IMPORTANCES: dict[str, str] = {
+    "X": _("X core"),
+    "Y": _("Y general"),
+    "Z": _("Z auxiliary"),
+}
+"""Importance of a knowledge point -> word."""
+
+LEVELS: dict[int, str] = {
+    5: _("Level 5 (junior)"),
+    4: _("Level 4 (intermediate)"),
+    3: _("Level 3 (senior)"),
+    2: _("Level 2 (technician)"),
+    1: _("Level 1 (senior technician)"),
+}
+"""Level -> its word."""
