@@ -148,10 +148,15 @@ def _add_spread(program: Program, model: Model, x: Sequence[range]) -> int:
 
 
 def minimise(
-    program: Program, *, relative_gap: float = 0.0, start: NDArray[np.float64] | None = None, whole: bool = True
+    program: Program,
+    *,
+    relative_gap: float = 0.0,
+    absolute_gap: float = 1e-6,
+    start: NDArray[np.float64] | None = None,
+    whole: bool = True,
 ) -> Answer:
     """Solve; `whole=False` solves the linear relaxation. Raises `SolverGaveUp` unless solved or proved infeasible."""
-    solver = _solver(relative_gap)
+    solver = _solver(relative_gap, absolute_gap)
     solver.passModel(_as_lp(program, whole))
     if start is not None:
         guess = highspy.HighsSolution()
@@ -168,7 +173,7 @@ def minimise(
     return Answer(np.array(solver.getSolution().col_value), info.objective_function_value, bound)
 
 
-def _solver(relative_gap: float) -> highspy.Highs:
+def _solver(relative_gap: float, absolute_gap: float) -> highspy.Highs:
     solver = highspy.Highs()  # type: ignore[no-untyped-call]  # highspy annotates all but its constructor
     options: dict[str, bool | int | float | str] = {
         "output_flag": False,
@@ -176,7 +181,7 @@ def _solver(relative_gap: float) -> highspy.Highs:
         "random_seed": 0,
         "time_limit": TIME_LIMIT_S,
         "mip_rel_gap": relative_gap,
-        "mip_abs_gap": 1e-6,
+        "mip_abs_gap": absolute_gap,
     }
     for name, value in options.items():
         solver.setOptionValue(name, value)
