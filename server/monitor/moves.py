@@ -33,13 +33,12 @@ class FreeSeat:
 
 def free_seats(db: Session, scope: Scope) -> list[FreeSeat]:
     """Seats of the scope without a candidate, those with a PC first."""
-    taken = set(
-        db.execute(
-            select(col(Entry.room_id), col(Entry.seat_no)).where(
-                col(Entry.exam_session_id) == scope.exam.id, col(Entry.room_id).in_(scope.room_ids)
-            )
-        ).tuples()
+    rows = db.execute(
+        select(col(Entry.room_id), col(Entry.seat_no)).where(
+            col(Entry.exam_session_id) == scope.exam.id, col(Entry.room_id).in_(scope.room_ids)
+        )
     )
+    taken = {(room_id, seat_no) for room_id, seat_no in rows}
     bound = devices.bound_seats(db, scope.room_ids)
     found = [
         FreeSeat(room.id, no, f"{room.number}-{no}", bound.get((room.id, no)))

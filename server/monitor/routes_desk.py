@@ -123,7 +123,7 @@ def device_list(request: Request, who: Viewer, exam_session_id: int, room: int |
         waiting = devices.unbound(db, state.clock.now())
         bound = devices.bound_seats(db, scope.room_ids)
         names = {(target.room_id, target.seat_no): target.name for target in acts.targets(db, scope, None)}
-    return page(request, "monitor/devices.html", scope=scope, tab="devices", waiting=waiting, bound=bound, names=names)
+    return page(request, "monitor/devices.html", scope=scope, tab="devices", unbound=waiting, bound=bound, names=names)
 
 
 @router.post("/{exam_session_id}/devices")
