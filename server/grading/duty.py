@@ -25,6 +25,7 @@ log = structlog.get_logger()
 
 AUTOMATIC: Final = _("Marked by itself at the end of the exam session.")
 AFTER_CORRECTION: Final = _("Marked again after key correction %(no)s.")
+BY_HAND: Final = _("Started by hand.")
 RETRY: Final = timedelta(seconds=60)
 
 
@@ -32,7 +33,7 @@ def reason_text(run: MarkingRun) -> str:
     """Why a run was made, in the reader's language."""
     if run.reason == AFTER_CORRECTION:
         return translate(AFTER_CORRECTION, no=run.correction_no)
-    return translate(AUTOMATIC) if run.reason == AUTOMATIC else run.reason
+    return translate(run.reason) if run.reason in (AUTOMATIC, BY_HAND) else run.reason
 
 
 def reason_of(correction: int) -> str:
@@ -98,6 +99,13 @@ def queue(dbs: Databases, jobs: Jobs, exam_session_id: int, by: Actor, reason: s
             return
         jobs.submit(db, "grading.mark", {"exam_session_id": exam_session_id, "reason": reason}, by)
     jobs.wake()
+
+
+def problem_text(job: Job | None) -> str:
+    """Why a job failed, in the reader's language; empty when it has not."""
+    if job is None or job.state != "failed":
+        return ""
+    return translate(job.problem, **(job.result or {}).get("params", {}))
 
 
 def job_of(db: Session, exam_session_id: int) -> Job | None:

@@ -81,7 +81,7 @@ def mark_now(request: Request, who: Marker, exam_session_id: int, reason: Annota
         refusal = rules.marking_refusal(session.state, runs.unfinished(db, exam_session_id))
     if refusal:
         raise Conflict(refusal)
-    duty.queue(state.dbs, state.jobs, exam_session_id, who.actor, reason.strip() or _("Started by hand."))
+    duty.queue(state.dbs, state.jobs, exam_session_id, who.actor, reason.strip() or duty.BY_HAND)
     return redirect(request, f"/results/{exam_session_id}")
 
 

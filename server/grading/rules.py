@@ -101,7 +101,7 @@ def flags(facts: ItemFacts, key: SlotKey) -> list[str]:
     if best_wrong > least_right:
         found.append(_("Possible wrong key: in the better half, a wrong option was chosen more often than a right one."))
     if facts.p is not None and facts.p < 0.2:
-        found.append(_("Very hard: less than 20% of the marks were won."))
+        found.append(_("Very hard: less than a fifth of the marks were won."))
     if facts.p is not None and facts.p > 0.97:
         found.append(_("Very easy: nearly everyone got it right."))
     return found

@@ -26,10 +26,12 @@ def own(db: Session, who: Staff, exam_session_id: int) -> ExamSession:
 def frame(db: Session, who: Staff, exam_session_id: int, tab: str) -> dict[str, Any]:
     """Heading, tabs and the state of marking, for every page below `/results/{id}`."""
     own(db, who, exam_session_id)
+    job = duty.job_of(db, exam_session_id)
     return {
         "head": results.summary_head(db, exam_session_id),
         "tab": tab,
-        "job": duty.job_of(db, exam_session_id),
+        "job": job,
+        "job_problem": duty.problem_text(job),
         "corrections_open": results.corrections_open(db, exam_session_id),
         "publication_open": results.open_publication(db, exam_session_id),
         **words.context(),
