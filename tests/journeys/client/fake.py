@@ -196,6 +196,7 @@ class FakeServer:
         with self.lock:
             self.sitting.starts_at = time.time()
             self.sitting.duration_ms = int(minutes * 60_000)
+            self.sitting.version += 1
             self.lock.notify_all()
 
     def me(self) -> JSON:
@@ -321,12 +322,10 @@ class FakeServer:
         """`GET pulse`, held until there is news."""
         end = time.monotonic() + hold
         with self.lock:
-            bell = self.me()["exam_state"]
             while not self.closing and not self.down:
                 if 0 < epoch < self.sitting.epoch:
                     return 409, {"error": "fenced", **self.sitting.status()}
-                news = self.sitting.version != version or self.me()["exam_state"] != bell
-                if news or time.monotonic() >= end:
+                if self.sitting.version != version or time.monotonic() >= end:
                     break
                 self.lock.wait(0.1)
             me = self.me()

@@ -31,9 +31,9 @@ export class Clock extends EventTarget {
       this.#serverAnchor = this.#anchor;
     }
     this.#running = running;
-    if (this.remaining() > 0) this.#zeroTold = false;
+    if (remaining > 0) this.#zeroTold = false;
     this.#tick();
-    this.#timer ??= setInterval(() => this.#tick(), TICK_MS);
+    this.#timer ??= setInterval(() => this.#beat(), TICK_MS);
   }
 
   /** Milliseconds left, never below 0; null while no end is known. */
@@ -47,23 +47,19 @@ export class Clock extends EventTarget {
     return this.#serverMs === null ? null : this.#serverMs + (performance.now() - this.#serverAnchor);
   }
 
-  /** The countdown stands still (a pause) without losing its value. */
-  freeze() {
-    this.#remaining = this.remaining();
-    this.#anchor = performance.now();
-    this.#running = false;
-    this.#tick();
-  }
-
   stop() {
     clearInterval(this.#timer);
     this.#timer = null;
   }
 
   #tick() {
-    const remaining = this.remaining();
-    this.dispatchEvent(new CustomEvent("tick", { detail: { remaining, running: this.#running } }));
-    if (remaining === 0 && this.#running && !this.#zeroTold) {
+    this.dispatchEvent(new CustomEvent("tick", { detail: { remaining: this.remaining() } }));
+  }
+
+  /** Zero is told from the beat alone: a server that says "a few ms more" is asked again a beat later, not at once. */
+  #beat() {
+    this.#tick();
+    if (this.remaining() === 0 && this.#running && !this.#zeroTold) {
       this.#zeroTold = true;
       this.dispatchEvent(new Event("zero"));
     }

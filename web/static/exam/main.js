@@ -38,7 +38,8 @@ class Page {
     this.#sitting.answers.addEventListener("change", () => this.#refreshSoon());
     this.#sitting.clock.addEventListener("tick", ({ detail }) => this.#tick(detail));
     this.#sitting.bell.addEventListener("tick", () => this.#refreshSoon());
-    startWatermark(byId("watermark"), me.watermark ?? "", () => this.#minute());
+    const whose = (me.watermark ?? "").replace(/ · \d\d:\d\d$/, "");
+    startWatermark(byId("watermark"), whose, () => this.#minute());
     this.#guard();
   }
 

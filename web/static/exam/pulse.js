@@ -38,7 +38,9 @@ export class Pulse extends EventTarget {
       if (this.#stopped) return;
       if (this.#asking) continue; // poked while waiting: that answer is not wanted any more
       attempt = reply.known ? 0 : attempt + 1;
-      this.dispatchEvent(new CustomEvent("reply", { detail: reply }));
+      // how long the server held the poll is not travel time: only a question answered at once tells that
+      const detail = asking ? reply : { ...reply, sentAt: performance.now() };
+      this.dispatchEvent(new CustomEvent("reply", { detail }));
       await this.#pause(reply, attempt);
     }
   }

@@ -27,6 +27,7 @@ export class Sender extends EventTarget {
   #stopped = true;
   #attempt = 0;
   #gaps = 0;
+  #idle = null;
   #waiter = new Waiter();
 
   /**
@@ -87,6 +88,11 @@ export class Sender extends EventTarget {
     this.#waiter.wake();
   }
 
+  /** Resolves when no request is in flight any more (after `stop`). */
+  idle() {
+    return this.#running ? new Promise((resolve) => (this.#idle = resolve)) : Promise.resolve();
+  }
+
   /** The server has said elsewhere (pulse) how far it got in `epoch`. */
   acknowledge(epoch, ack) {
     if (epoch !== this.#epoch || ack <= this.#acked) return;
@@ -111,9 +117,11 @@ export class Sender extends EventTarget {
       if (this.#stopped) break;
       const epoch = this.#epoch;
       const reply = await post("ops", { epoch, ops: batch.map((record) => this.wire(record)) });
-      if (epoch === this.#epoch && !this.#stopped) await this.#settle(reply, batch);
+      if (this.#stopped) this.#settledLate(reply, batch);
+      else if (epoch === this.#epoch) await this.#settle(reply, batch);
     }
     this.#running = false;
+    this.#idle?.();
     if (!this.#stopped && this.#queue.length) this.#start(0);
   }
 
@@ -149,13 +157,22 @@ export class Sender extends EventTarget {
     }
     const { status, body } = reply;
     if (body.state) this.#tell("status", { status: body, sentAt: reply.sentAt });
-    if (this.#stopped) return;
+    if (this.#stopped) {
+      this.#settledLate(reply, batch); // the status was the end
+      return;
+    }
     if (body.epoch === this.#epoch && body.ack !== undefined) this.acknowledge(body.epoch, body.ack);
     if (status === 200) await this.#stored(body, batch);
     else if (status === 409) await this.#refused(body, batch);
     else if (status === 401) this.#halt("signin");
     else if (status === 410) this.#halt("over", { status: body, apart: batch.filter((record) => record.op > this.#acked) });
     else this.#halt("reopen", { why: "malformed", refused: batch.length === 1 ? changeOf(batch[0]) : null });
+  }
+
+  /** The sitting ended while this was under way: stored or kept apart, the server has it. */
+  #settledLate(reply, batch) {
+    const has = reply.known && (reply.status === 200 || reply.status === 410);
+    if (has) this.#outbox.forget(batch).catch((error) => this.#notKept(error));
   }
 
   async #stored(body, batch) {
