@@ -12,13 +12,12 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 from typing import Final
 
 from itembank import markup
 from itembank.items import ItemBody, letter
 
-_DROPPED: Final = frozenset("，。、；：？！“”‘’\"'`,.;:?!《》〈〉【】「」『』〔〕…·•_—　 \t\n")
+_DROPPED: Final = re.compile("[\\s，。、；：？！“”‘’\"'`,.;:?!《》〈〉【】「」『』〔〕…·•_—]+")
 _MINUS: Final = dict.fromkeys(map(ord, "−－‐‑‒–﹣"), "-")
 # An unfilled blank: empty brackets, or a run of underscores.
 _BLANK: Final = re.compile(r"\(\s*_*\s*\)|_{2,}")
@@ -28,7 +27,6 @@ _RUN: Final = re.compile(r"[\^_]\{[^{}]*\}(?:(?<=\})[\^_]\{[^{}]*\})+")
 _OPTION_LETTER: Final = re.compile(r"\s*(?:[（(〔\[]\s*([A-Ha-h])\s*[）)〕\]]|([A-Ha-h])\s*[.．、:：)）])\s*")
 
 
-@lru_cache(maxsize=4096)
 def _plain(char: str) -> str:
     """One character in compatibility form, keeping what NFKC loses: ``²`` -> ``^{2}``, ``₂`` -> ``_{2}``, ``½`` -> ``(1/2)``."""
     form = unicodedata.decomposition(char)
@@ -44,6 +42,17 @@ def _plain(char: str) -> str:
         case "<fraction>" | "<circle>":
             return f"({inner})"
     return inner
+
+
+class _PlainTable(dict[int, str]):
+    """`_plain` for ``str.translate``, worked out once per character met."""
+
+    def __missing__(self, code: int) -> str:
+        self[code] = _plain(chr(code))
+        return self[code]
+
+
+_PLAIN: Final = _PlainTable()
 
 
 def _join_runs(text: str) -> str:
@@ -74,26 +83,26 @@ def _is_formula(char: str) -> bool:
     return char.isascii() and (char.isalnum() or char in "{}()^")
 
 
+def _thin(found: re.Match[str]) -> str:
+    """What is left of a run of spaces and punctuation: the marks that carry meaning, or a comma between two numbers."""
+    text, start, end = found.string, found.start(), found.end()
+    kept = [text[n] for n in range(start, end) if _keeps(text[n - 1 : n], text[n], text[n + 1 : n + 2])]
+    if kept:
+        return "".join(kept)
+    # "1, 2" and "1 2" are two numbers, not 12.
+    return "," if start and text[start - 1].isdecimal() and text[end : end + 1].isdecimal() else ""
+
+
 def normal_text(text: str) -> str:
     """The normal form of one plain text as `markup.plain_text` gives it."""
-    pictures = _PICTURE.findall(text)
-    mapped = "".join(map(_plain, _PICTURE.sub("\x00", text)))
+    pictures = iter(_PICTURE.findall(text))
+    mapped = _PICTURE.sub("\x00", text).translate(_PLAIN)
     form = unicodedata.normalize("NFKC", mapped).translate(_MINUS)
-    form = _BLANK.sub(" ", _PLAIN_POWER.sub(r"^{\1}", _join_runs(form)))
-    out: list[str] = []
-    gap = False
-    for n, char in enumerate(form):
-        before, after = form[n - 1 : n], form[n + 1 : n + 2]
-        if (char.isspace() or char in _DROPPED) and not _keeps(before, char, after):
-            gap = True
-            continue
-        # "1, 2" and "1 2" are two numbers, not 12.
-        if gap and char.isdecimal() and out and out[-1].isdecimal():
-            out.append(",")
-        gap = False
-        out.append(pictures.pop(0) if char == "\x00" and pictures else char)
+    if "^" in form or "_" in form:
+        form = _PLAIN_POWER.sub(r"^{\1}", _join_runs(form))
+    form = _DROPPED.sub(_thin, _BLANK.sub(" ", form))
     # A mark that stood alone after a space may now stand on a letter.
-    return unicodedata.normalize("NFC", "".join(out))
+    return re.sub("\x00", lambda _: next(pictures, ""), unicodedata.normalize("NFC", form))
 
 
 def strip_option_letters(texts: Sequence[str]) -> list[str]:

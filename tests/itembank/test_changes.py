@@ -1,6 +1,6 @@
 """Differences of versions: which fields, and pieces from which both texts can be put together again."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from itembank.changes import Piece, changes, text_pieces
@@ -30,6 +30,7 @@ def test_an_option_taken_away_and_one_emphasised() -> None:
     assert found == {"options.1": (Piece("same", "甲"),), "options.3": (Piece("removed", "丙"),)}
 
 
+@settings(deadline=None)
 @given(st.text(), st.text())
 def test_both_texts_can_be_put_together_again(old: str, new: str) -> None:
     pieces = text_pieces(old, new)

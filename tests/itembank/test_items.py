@@ -1,7 +1,7 @@
 """Items: kinds, validation, sanitising, and that a public view has no place for a key."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -173,12 +173,14 @@ def test_allowed_formatting_stays() -> None:
     assert markup.plain_text(source) == "H_{2}O\n10^{-3}"
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_text_becomes_html_that_is_already_clean(text: str) -> None:
     made = markup.from_text(text)
     assert markup.sanitise(made) == made
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="<>&\"'=/ abp:;#!-\n") | st.text())
 def test_sanitising_twice_changes_nothing(text: str) -> None:
     once = markup.sanitise(text)

@@ -1,7 +1,7 @@
 """Identical items: what makes another item and what does not."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from itembank.items import write_body
@@ -88,12 +88,14 @@ def test_stem_and_options_are_not_mixed_up() -> None:
     assert digest("题干甲", "乙", "丙") != digest("题干", "甲乙", "丙")
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_text_has_a_normal_form(text: str) -> None:
     assert normal_text(text) == normal_text(text)
     assert not set(normal_text(text)) & set("，。“” \n")
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 9999), min_size=1, max_size=5))
 def test_numbers_never_run_together(numbers: list[int]) -> None:
     for between in (" ", "、", "，", ", "):

@@ -4,7 +4,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from itembank.syllabus import Area, Leaf, Ratio, Syllabus, check, largest_remainder, leaf_ratio, walk_areas, walk_leaves
@@ -129,6 +129,7 @@ def test_nothing_to_share(weights: list[int], total: int) -> None:
         largest_remainder(weights, total)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 1000), min_size=1).filter(any), st.integers(0, 5000))
 def test_shares_add_up_and_are_fair(weights: list[int], total: int) -> None:
     shares = largest_remainder(weights, total)

@@ -488,7 +488,7 @@ def test_a_round_trip_loses_nothing() -> None:
 html_texts = st.text(alphabet="甲a1 <>&=+-\n[]图:_x00A\u00a0", max_size=20)
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(html_texts.map(markup.from_text) | st.lists(html_texts | st.sampled_from(TRICKY)).map("".join).map(markup.sanitise))
 def test_any_html_comes_back_from_its_cell(source: str) -> None:
     assert cells.to_html(cells.from_html(source)) == (source, [])
