@@ -15,7 +15,7 @@ from server.bank import (
     syllabus_routes,
 )
 
-router = APIRouter(prefix="/bank")
+router = APIRouter()
 for module in (
     home_routes,
     item_routes,
@@ -28,4 +28,4 @@ for module in (
     paper_routes,
     passport_routes,
 ):
-    router.include_router(module.router)
+    router.include_router(module.router, prefix="/bank")
