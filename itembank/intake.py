@@ -205,7 +205,7 @@ def publish_batch(db: Session, batch_id: int, *, by: int, now: datetime) -> int:
     if batch.state != BatchState.APPROVED:
         raise NotAllowed(msg("Only an approved import can be published."))
     # One publication at a time and bank: two imports of the same questions must not pass the check side by side.
-    bank = db.exec(select(Bank).where(Bank.id == batch.bank_id).with_for_update()).one()
+    bank = get_bank(db, batch.bank_id, lock=True)
     clashes = _clashes(db, batch, bank)
     if clashes:
         raise AlreadyThere(clashes)

@@ -105,7 +105,7 @@ def create_item(db: Session, keyring: Keyring, bank_id: int, draft: Draft, *, by
     require_valid(draft.body, draft.key)
     _require_leaf(db, draft.topic_id)
     digest = content_digest(draft.body).hex()
-    existing = find_same(db, get_bank(db, bank_id), [digest])
+    existing = find_same(db, get_bank(db, bank_id, lock=True), [digest])
     if existing:
         raise SameQuestionExists(existing[digest])
     family = Family(bank_id=bank_id, created_at=now)
@@ -125,7 +125,7 @@ def revise(db: Session, keyring: Keyring, item_id: int, draft: Draft, *, by: int
     require_valid(draft.body, draft.key)
     _require_leaf(db, draft.topic_id)
     digest = content_digest(draft.body).hex()
-    existing = find_same(db, get_bank(db, item.bank_id), [digest])
+    existing = find_same(db, get_bank(db, item.bank_id, lock=True), [digest])
     if existing and get_item(db, existing[digest]).family_id != item.family_id:
         raise SameQuestionExists(existing[digest])
     item.current_version += 1

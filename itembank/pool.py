@@ -39,9 +39,10 @@ class Pool:
     slots: dict[int, int]
 
 
-def get_bank(db: Session, bank_id: int) -> Bank:
-    """The bank; raises `NotFound`."""
-    bank = db.get(Bank, bank_id)
+def get_bank(db: Session, bank_id: int, *, lock: bool = False) -> Bank:
+    """The bank; raises `NotFound`. `lock`: one at a time until the transaction ends (SQLite's writers always are)."""
+    statement = select(Bank).where(Bank.id == bank_id)
+    bank = db.exec(statement.with_for_update() if lock else statement).first()
     if bank is None:
         raise NotFound("bank", bank_id)
     return bank

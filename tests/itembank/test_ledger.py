@@ -51,8 +51,8 @@ def recount(dbs: Databases) -> None:
         assert ledger.leftovers(db) == []
 
 
-@pytest.mark.parametrize("same_seed", [True, False])
-def test_fifty_assemblies_at_once(dbs: Databases, keyring: Keyring, same_seed: bool) -> None:
+def test_fifty_assemblies_at_once(dbs: Databases, keyring: Keyring) -> None:
+    """Half of them with one seed, so that they want the very same items."""
     sets, racers = 5, 50
     bank = banks.stored_bank(dbs, keyring, pool_for(sets), TREE, BODY)
     ready = threading.Barrier(16)
@@ -60,7 +60,7 @@ def test_fifty_assemblies_at_once(dbs: Databases, keyring: Keyring, same_seed: b
     def race(n: int) -> papers.MakeResult | papers.Infeasible:
         if n < ready.parties:
             ready.wait()
-        return make(dbs, bank, 7 if same_seed else n)
+        return make(dbs, bank, 7 if n % 2 else n)
 
     with ThreadPoolExecutor(16) as threads:
         found = list(threads.map(race, range(racers)))
