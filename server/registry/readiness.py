@@ -143,14 +143,14 @@ def checklist(facts: Facts) -> list[Check]:
     started = facts.state not in EDITABLE
     scheduled = facts.state != "draft"
     lines = [
-        _check("rooms", "Rooms chosen", room_reasons(facts)),
-        _check("roster", "Candidates entered", _roster_reasons(facts)),
-        _check("seats", "Everyone has a seat", _roster_reasons(facts)[:1] or seat_reasons(facts)),
-        _check("paper", "Paper sealed and filed", paper_reasons(facts)),
-        Check("scheduled", "Scheduled", "done" if scheduled else "missing"),
-        _check("staff", "Chief invigilators named", _staff_reasons(facts)),
-        _check("supervisor", "External supervisor checked in", supervisor_reasons(facts), later=not scheduled),
-        Check("opened", "Exam session opened", "done" if started else "later"),
+        _check("rooms", "Choice of rooms", room_reasons(facts)),
+        _check("roster", "Roster", _roster_reasons(facts)),
+        _check("seats", "Seating", _roster_reasons(facts)[:1] or seat_reasons(facts)),
+        _check("paper", "Sealed and filed paper", paper_reasons(facts)),
+        Check("scheduled", "Scheduling", "done" if scheduled else "missing"),
+        _check("staff", "Chief invigilators", _staff_reasons(facts)),
+        _check("supervisor", "External supervisor's check-in", supervisor_reasons(facts), later=not scheduled),
+        Check("opened", "Opening", "done" if started else "later"),
     ]
     return [Check(line.code, line.title, "done") if started and line.code != "supervisor" else line for line in lines]
 
