@@ -12,13 +12,9 @@ from server.monitor.board import Board, read_board
 from server.monitor.feed import Feeds
 from server.monitor.scope import Scope, find_scope
 from server.pages import fragment, page, wants_fragment
+from server.sitting.versions import CHANNEL, PRESENCE
 
 DESK_COOKIE = "jikao_desk"
-CHANGES = "sittings"
-"""Bus channel: (exam session, entry number) of a sitting that changed."""
-
-PRESENCE = "candidates"
-"""Bus presence of candidates' browsers, by (exam session, entry number)."""
 
 Viewer = Annotated[Staff, Depends(allow("board.see"))]
 Hand = Annotated[Staff, Depends(allow("room.act"))]
@@ -31,7 +27,7 @@ class BoardState:
     def __init__(self, app: FastAPI) -> None:
         self.feeds = Feeds()
         self.started = time.monotonic()
-        self.stop_listening = app.state.bus.subscribe(CHANGES, self._changed)
+        self.stop_listening = app.state.bus.subscribe(CHANNEL, self._changed)
         app.state.on_stop.append(self.feeds.end)
 
     def _changed(self, _channel: str, message: Any) -> None:

@@ -1,5 +1,6 @@
 """Acts on seats: a form, for grave acts a second step, then what came of it seat by seat."""
 
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Form, Query, Request
@@ -13,6 +14,7 @@ from server.monitor import acts, approvals, incidents, messages, moves, rules
 from server.monitor.acts import POLICIES, Act, Details, SeatResult, Target
 from server.monitor.desk import Hand, answer, scope_of, wake
 from server.monitor.scope import Scope
+from server.registry import devices
 
 router = APIRouter()
 Width = Literal["selected", "all"]
@@ -105,7 +107,9 @@ def _take_over(request: Request, scope: Scope, form: ActForm, target: Target, wh
     state = request.app.state
     with reading(state.dbs) as db:
         seat = moves.chosen_seat(db, scope, form.seat)
-    asked = acts.commands(Act.TAKE_OVER, scope.exam.id, [target], form.details, who.actor)
+        device = devices.device_at(db, seat.room_id, seat.seat_no) if seat else None
+    details = replace(form.details, device=str(device.id) if device else None)
+    asked = acts.commands(Act.TAKE_OVER, scope.exam.id, [target], details, who.actor)
     [result] = acts.perform(state.writer, asked, [target])
     if seat is None or result.code not in ("ok", "unknown"):
         return [result]

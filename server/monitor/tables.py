@@ -86,7 +86,7 @@ class ApprovalRequest(SQLModel, table=True):
     decided_name: str | None = None
     decision: str | None = None
     done_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
-    result: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON))
+    result: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
 
 
 class ReportSeen(SQLModel, table=True):

@@ -149,13 +149,12 @@ def test_binding_by_code_moves_and_unbinds(web: Web) -> None:
 
 
 def test_a_pc_of_another_room_cannot_be_pulled_over(web: Web) -> None:
-    now = web.desk.clock.now()
+    now, actor = web.desk.clock.now(), web.desk.staff().actor
     with transaction(web.app.state.dbs) as db:
         other = factories.place(db)
         device = devices.device_of(db, devices.register(db, "10.0.0.9", now))
         assert device is not None
         assert device.id is not None
-        actor = web.desk.staff().actor
         devices.bind(db, device.id, other.room_id, 1, actor=actor, now=now)
         code = device.code
     answer = web.enter().post(web.url("devices"), data={"code": code, "seat": f"{web.desk.place.room_id}-1"})
