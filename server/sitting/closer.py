@@ -132,7 +132,11 @@ class Closer:
         if silent_ms > GAP_MS:
             self.outage = Outage(now - timedelta(milliseconds=silent_ms), now)
             log.warning("outage", since=self.outage.since.isoformat(), until=now.isoformat())
-        self._beat_ns = beat_ns
+        self.beaten(now)
+
+    def beaten(self, now: datetime) -> None:
+        """Note that this process is alive."""
+        self._beat_ns = self.clock.monotonic_ns()
         with transaction(self.dbs) as db:
             db.execute(update(Liveness).where(col(Liveness.run) == self.run).values(last_at=now))
 

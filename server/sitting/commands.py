@@ -5,14 +5,18 @@ that need two people carry `second`.
 """
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from server.sitting.state import Sitting
 
 Key = tuple[int, int]
 """(exam_session_id, entry_no): the identity of a sitting."""
+
+
+Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+"""Numbers from outside: no larger than the databases' integers."""
 
 
 class Who(Protocol):
@@ -49,13 +53,13 @@ class Op(Struct, frozen=True, forbid_unknown_fields=True):
     `dt_ms` is how long before sending the change was made; it is kept, but is not part of the operation's identity.
     """
 
-    op: int
-    item: int = 0
-    value: list[int] | UnsetType = UNSET
+    op: Count
+    item: Count = 0
+    value: Annotated[list[Count], Meta(max_length=32)] | UnsetType = UNSET
     flag: bool | UnsetType = UNSET
-    report: str | UnsetType = UNSET
+    report: Annotated[str, Meta(max_length=500)] | UnsetType = UNSET
     submit: bool | UnsetType = UNSET
-    dt_ms: int = 0
+    dt_ms: Count = 0
 
 
 class Command(Struct, frozen=True):

@@ -29,7 +29,7 @@ def admit_commands(db: Session, exam_session_id: int, entry_no: int | None = Non
     forms: dict[str, int] = {}
     if session.paper_set_id is not None:
         rows = db.execute(select(col(Form.label), col(Form.id)).where(col(Form.paper_set_id) == session.paper_set_id))
-        forms = dict(rows.tuples().all())
+        forms = {row[0]: row[1] for row in rows}
     entries = db.execute(
         select(col(Entry.no), col(Entry.institution_id), col(Entry.room_id), col(Entry.form_label), col(Entry.extra_ms))
         .where(col(Entry.exam_session_id) == exam_session_id, *([] if entry_no is None else [col(Entry.no) == entry_no]))
@@ -126,15 +126,12 @@ def _facts(db: Session, session: ExamSession) -> Facts:
 
 
 def _rooms(db: Session, exam_session_id: int) -> list[tuple[Room, ExamSessionRoom, int]]:
-    counts = dict(
-        db.execute(
-            select(col(Entry.room_id), func.count())
-            .where(col(Entry.exam_session_id) == exam_session_id, col(Entry.seat_no).is_not(None))
-            .group_by(col(Entry.room_id))
-        )
-        .tuples()
-        .all()
+    seated = db.execute(
+        select(col(Entry.room_id), func.count())
+        .where(col(Entry.exam_session_id) == exam_session_id, col(Entry.seat_no).is_not(None))
+        .group_by(col(Entry.room_id))
     )
+    counts = {row[0]: row[1] for row in seated}
     rows = db.execute(
         select(Room, ExamSessionRoom)
         .join(ExamSessionRoom, col(ExamSessionRoom.room_id) == col(Room.id))

@@ -42,7 +42,7 @@ def me(db: Session, exam_session_id: int, entry_no: int, now: datetime) -> dict[
     ).one_or_none()
     if row is None:
         return None
-    entry, session, occupation, room = row.tuple()
+    entry, session, occupation, room = row
     exam = exam_of(session)
     seat = f"{room.number}-{entry.seat_no}" if room is not None else ""
     clock = now.astimezone(BEIJING).strftime("%H:%M")

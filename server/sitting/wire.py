@@ -7,7 +7,7 @@ from msgspec import Struct
 from starlette.types import Receive, Scope, Send
 
 from server.sitting import times
-from server.sitting.commands import Op
+from server.sitting.commands import Count, Op
 from server.sitting.state import Sitting
 
 BODY_MAX = 16_384
@@ -24,7 +24,7 @@ encode = msgspec.json.Encoder().encode
 class OpsBody(Struct, frozen=True, forbid_unknown_fields=True):
     """POST ops."""
 
-    epoch: int
+    epoch: Count
     ops: list[Op]
 
 
