@@ -1,4 +1,12 @@
-"""The schema's history, by Alembic; `upgrade` brings a database to the newest revision."""
+"""The schema's history, by Alembic; `upgrade` brings a database to the newest revision, serving refuses an older one."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
 
 from server.db import make_engine
 
@@ -7,22 +15,41 @@ class MigrationError(Exception):
     """The database has not the schema this program needs; the message says what to run."""
 
 
+def _config(connection: Connection | None = None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent))
+    config.attributes["connection"] = connection
+    return config
+
+
+def newest() -> str:
+    """The revision this program is written for."""
+    head = ScriptDirectory.from_config(_config()).get_current_head()
+    assert head is not None
+    return head
+
+
 def upgrade(url: str) -> list[str]:
-    """Make every table and trigger in an empty database."""
-    from sqlalchemy import inspect
-
-    from server import alltables
-    from server.migrations import triggers
-
+    """Run what is due; returns what happened as sentences. SQLite's foreign keys rest meanwhile."""
     engine = make_engine(url)
-    with engine.begin() as connection:
-        if not inspect(connection).has_table("institution"):
-            alltables.metadata.create_all(connection)
-            for table, columns in alltables.APPEND_ONLY.items():
-                triggers.create(connection, table, columns)
-    engine.dispose()
-    return ["The database is at the newest schema."]
+    try:
+        with engine.begin() as connection:
+            before = MigrationContext.configure(connection).get_current_revision()
+            if before == newest():
+                return [f"The database is at the newest schema ({before})."]
+            command.upgrade(_config(connection), "head")
+        return [f"The schema went from {before or 'nothing'} to {newest()}."]
+    finally:
+        engine.dispose()
 
 
 def must_be_current(url: str) -> None:
     """Raise `MigrationError` unless the database is at the newest revision."""
+    engine = make_engine(url)
+    try:
+        with engine.connect() as connection:
+            found = MigrationContext.configure(connection).get_current_revision()
+    finally:
+        engine.dispose()
+    if found != newest():
+        raise MigrationError(f"The database has schema {found or 'none'}, this program needs {newest()}: run jikao migrate")
