@@ -6,6 +6,7 @@ from itembank import tables as bank_tables
 from server import jobs
 from server.audit import tables as audit_tables
 from server.auth import tables as auth_tables
+from server.bank import tables as bank_page_tables
 from server.grading import tables as grading_tables
 from server.monitor import tables as monitor_tables
 from server.registry import tables as registry_tables
@@ -16,7 +17,15 @@ metadata = SQLModel.metadata
 APPEND_ONLY: dict[str, tuple[str, ...]] = dict.fromkeys(bank_tables.APPEND_ONLY, ())
 """Table -> columns that may change after insert, once, from NULL. Rows are never deleted; triggers see to both."""
 APPEND_ONLY |= {name: tuple(sorted(columns)) for name, columns in bank_tables.SET_ONCE.items()}
-for _module in (audit_tables, auth_tables, registry_tables, sitting_tables, grading_tables, monitor_tables):
+for _module in (
+    audit_tables,
+    auth_tables,
+    registry_tables,
+    sitting_tables,
+    grading_tables,
+    monitor_tables,
+    bank_page_tables,
+):
     APPEND_ONLY |= _module.APPEND_ONLY
 
 __all__ = ["APPEND_ONLY", "jobs", "metadata"]

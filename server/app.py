@@ -14,10 +14,12 @@ from starlette.staticfiles import StaticFiles
 from itembank import ledger
 from server import db, pages, refusals
 from server.auth import routes as auth_routes
+from server.bank import routes as bank_routes
 from server.bus import InProcessBus
 from server.clock import Clock, SystemClock
 from server.edge import Edge
 from server.grading import duty
+from server.grading import routes as grading_routes
 from server.jobs import Jobs
 from server.keyring import Keyring
 from server.monitor import routes as board_routes
@@ -57,6 +59,8 @@ def create_app(
         registry_routes.router,
         records_routes.router,
         opening_routes.router,
+        bank_routes.router,
+        grading_routes.router,
     ):
         app.include_router(router)
     board_routes.install(app)

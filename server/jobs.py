@@ -32,6 +32,10 @@ log = structlog.get_logger()
 
 KINDS: dict[str, str] = {
     "grading.mark": "server.grading.work:mark",
+    "bank.read_items": "server.bank.import_jobs:read_items",
+    "bank.store_items": "server.bank.import_jobs:store_items",
+    "bank.make_papers": "server.bank.paper_jobs:make_papers",
+    "bank.runway": "server.bank.runway_view:compute",
 }
 """Kind -> "package.module:function" of `function(context: JobContext, args: dict) -> dict` (the result, as JSON).
 Dotted strings, so that this module imports no slice."""

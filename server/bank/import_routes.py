@@ -9,7 +9,7 @@ from itembank.exchange import xlsx
 from itembank.exchange.item_columns import HEADERS
 from itembank.tables import Bank
 from server.bank import batches, item_list, uploads
-from server.bank.mistakes_sheet import refused_workbook
+from server.bank.mistakes_sheet import of_result, refused_workbook
 from server.bank.scope import Fields, Importer, own_bank, text
 from server.bank.syllabus_view import tree_of
 from server.bank.words import BATCH_STATES, KINDS
@@ -18,6 +18,7 @@ from server.errors import AppError, NotFound
 from server.pages import XLSX, _, download, fragment, page, redirect, translate, wants_fragment
 
 router = APIRouter()
+SHOWN = 500
 
 
 @router.get("/{bank_id:int}/imports")
@@ -88,12 +89,15 @@ def upload_page(request: Request, db: ReadDb, who: Importer, bank_id: int, uploa
     progress = uploads.progress_of(db, upload)
     if progress.job.state == "queued":
         request.app.state.jobs.wake()  # a notice may be lost; whoever waits gives another
+    result = _result(db, progress)
     context: dict[str, Any] = {
         "bank": bank,
         "upload": upload,
         "job": progress.job,
         "running": progress.running,
-        "result": progress.job.result or {},
+        "result": result,
+        "mistakes": of_result(result.get("refused", [])[:SHOWN]),
+        "notes": of_result(result.get("notes", [])[:SHOWN]),
         "storing": progress.job.kind == uploads.STORE,
         "fields": {name: words[0] for name, words in HEADERS.items()},
         "kinds": KINDS,
@@ -103,6 +107,12 @@ def upload_page(request: Request, db: ReadDb, who: Importer, bank_id: int, uploa
     if wants_fragment(request):
         return redirect(request, f"/bank/{bank_id}/imports/{upload_id}")
     return page(request, "bank/upload.html", **context, topics=item_list.topic_choices(db, bank))
+
+
+def _result(db: Session, progress: uploads.Progress) -> dict[str, Any]:
+    """What the last reading found; while it is stored, or when storing did not work, with what the job says beside it."""
+    own = progress.job.result or {}
+    return uploads.latest_reading(db, progress.upload) | own if progress.job.kind == uploads.STORE else own
 
 
 @router.post("/{bank_id:int}/imports/{upload_id:int}/columns")
@@ -157,4 +167,4 @@ def refused(request: Request, db: ReadDb, who: Importer, bank_id: int, upload_id
     result = uploads.latest_reading(db, upload)
     if not result.get("refused"):
         raise NotFound
-    return download(translate(_("Mistakes")) + f"-{upload.id}.xlsx", refused_workbook(result["refused"]), XLSX)
+    return download(translate(_("Mistakes")) + f"-{upload.id}.xlsx", refused_workbook(of_result(result["refused"])), XLSX)

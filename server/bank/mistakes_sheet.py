@@ -1,17 +1,47 @@
-"""The table of mistakes as a workbook."""
+"""The table of mistakes, for a page and as a workbook."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import xlsxwriter
 
+from itembank.exchange.mistakes import RowError
+from server.bank.scope import say
 from server.pages import _, translate
+
+
+@dataclass(frozen=True)
+class ShownMistake:
+    """One mistake in the reader's language."""
+
+    row: int
+    column: str
+    header: str
+    value: str
+    problem: str
+    mend: str
+
+
+def of_errors(found: Iterable[RowError]) -> list[ShownMistake]:
+    """Mistakes straight from the library."""
+    return [ShownMistake(m.row, m.column, m.header, m.value, say(m.problem), say(m.mend)) for m in found]
+
+
+def of_result(found: Iterable[dict[str, Any]]) -> list[ShownMistake]:
+    """Mistakes as a job's result keeps them."""
+    return [ShownMistake(m["row"], m["column"], m["header"], m["value"], _say(m["problem"]), _say(m["mend"])) for m in found]
+
+
+def _say(message: dict[str, Any]) -> str:
+    return translate(message["msgid"], **message["params"])
+
 
 _WIDTHS = (8, 8, 16, 40, 50, 50)
 
 
-def refused_workbook(mistakes: Sequence[dict[str, Any]]) -> bytes:
+def refused_workbook(mistakes: Iterable[ShownMistake]) -> bytes:
     """One row a mistake: row, column, header, value, problem, mend. Text cells only, so that nothing becomes a formula."""
     heads = (_("Row"), _("Column"), _("Heading"), _("Value"), _("Problem"), _("How to mend it"))
     out = io.BytesIO()
@@ -26,8 +56,8 @@ def refused_workbook(mistakes: Sequence[dict[str, Any]]) -> bytes:
             sheet.set_column(column, column, width)
             sheet.write_string(0, column, translate(head), bold)
         for row, mistake in enumerate(mistakes, 1):
-            sheet.write_number(row, 0, mistake["row"])
-            words = (translate(mistake[name]["msgid"], **mistake[name]["params"]) for name in ("problem", "mend"))
-            for column, value in enumerate((mistake["column"], mistake["header"], mistake["value"], *words), 1):
+            sheet.write_number(row, 0, mistake.row)
+            texts = (mistake.column, mistake.header, mistake.value, mistake.problem, mistake.mend)
+            for column, value in enumerate(texts, 1):
                 sheet.write_string(row, column, value, text)
     return out.getvalue()

@@ -12,7 +12,8 @@ from itembank.tables import Syllabus
 from server.audit import trail
 from server.auth.staff import Staff
 from server.bank import syllabus_view, uploads
-from server.bank.scope import BankReader, SyllabusImporter, library, say
+from server.bank.mistakes_sheet import of_errors
+from server.bank.scope import BankReader, SyllabusImporter, library
 from server.bank.tables import Upload
 from server.bank.words import IMPORTANCES, LEVELS
 from server.db import Db, ReadDb
@@ -27,7 +28,7 @@ _CHINESE = {"五": 5, "四": 4, "三": 3, "二": 2, "一": 1}
 @router.get("/import")
 def import_form(request: Request, who: SyllabusImporter) -> Response:
     """Choose the file."""
-    return page(request, "bank/syllabus_import.html", mistakes=None, name="", say=say)
+    return page(request, "bank/syllabus_import.html", mistakes=None, name="")
 
 
 @router.post("/import")
@@ -39,7 +40,7 @@ def upload(request: Request, db: Db, who: SyllabusImporter, file: Annotated[Uplo
     found = xlsx.read_syllabus(data, _LIMITS)
     name = (file.filename or "")[:200]
     if isinstance(found, list):
-        return page(request, "bank/syllabus_import.html", status=422, mistakes=found, name=name, say=say)
+        return page(request, "bank/syllabus_import.html", status=422, mistakes=of_errors(found), name=name)
     now = request.app.state.clock.now()
     row = Upload(
         institution_id=who.institution_id, purpose="syllabus", name=name, data=data, created_at=now, created_by=who.person_id
@@ -73,11 +74,10 @@ def preview(request: Request, db: ReadDb, who: SyllabusImporter, upload_id: int)
         tree=found.syllabus,
         lines=lines,
         leaves=sum(line.is_leaf for line in lines),
-        notes=found.notes,
+        notes=of_errors(found.notes),
         level=level_of(found.syllabus.level),
         levels=LEVELS,
         importances=IMPORTANCES,
-        say=say,
     )
 
 

@@ -97,7 +97,7 @@ def read_again(db: Session, jobs: Jobs, who: Staff, upload: Upload, options: dic
 def store(db: Session, jobs: Jobs, who: Staff, upload: Upload, *, only_good: bool) -> None:
     """Queue the storing of what was read. `only_good` leaves refused rows out; without it one mistake refuses all."""
     _require_open(db, upload)
-    result = progress_of(db, upload).job.result or {}
+    result = latest_reading(db, upload)
     if not result.get("good"):
         raise Conflict(_("There is nothing in this file that could be stored."))
     if result.get("refused") and not only_good:
