@@ -16,7 +16,7 @@ from server.registry.session_routes import hub_page
 from server.sitting.opening import open_exam_session
 
 router = APIRouter(prefix="/exams")
-LEAST_REASON = 5
+LEAST_REASON = 4
 
 
 @router.post("/{exam_id:int}/open")
