@@ -155,7 +155,10 @@ function showFreshness() {
   const at = clock.format(new Date(heard + offset));
   const stale = age > STALE_AFTER_MS;
   const tone = stale ? "stale" : "live";
-  if (live.dataset.tone !== tone) live.dataset.tone = tone;
+  if (live.dataset.tone !== tone) {
+    live.dataset.tone = tone;
+    document.getElementById("live-say").textContent = stale ? fill(words.stale, { time: at }) : "";
+  }
   setText(document.getElementById("live-text"), stale ? fill(words.stale, { time: at }) : fill(words.live, { time: at }));
 }
 
