@@ -28,4 +28,4 @@ def published_session(request: Request, exam_session_id: int) -> Response:
             raise NotFound
         head = results.summary_head(db, exam_session_id)
         rows = results.public_rows(db, publication)
-    return page(request, "grading/public.html", head=head, publication=publication, rows=rows, OUTCOMES=words.OUTCOMES)
+    return page(request, "grading/public.html", head=head, publication=publication, rows=rows, **words.context())

@@ -13,6 +13,8 @@ from server.grading.marking import SlotKey
 MARKABLE: Final = frozenset({"ended", "marked"})
 FLAG_PEOPLE: Final = 20
 """Fewer people than this on a form say nothing about an item; half of them are the better half."""
+FLAG_MARGIN: Final = 2
+"""How many more must prefer a wrong option before it counts: one person either way is chance."""
 BINS: Final = 10
 
 
@@ -98,7 +100,7 @@ def flags(facts: ItemFacts, key: SlotKey) -> list[str]:
         return found
     best_wrong = max((n for option, n in facts.better.items() if option not in key.correct), default=0)
     least_right = min(facts.better.get(option, 0) for option in key.correct)
-    if best_wrong > least_right:
+    if best_wrong >= least_right + max(FLAG_MARGIN, facts.n // 20):
         found.append(_("Possible wrong key: in the better half, a wrong option was chosen more often than a right one."))
     if facts.p is not None and facts.p < 0.2:
         found.append(_("Very hard: less than a fifth of the marks were won."))

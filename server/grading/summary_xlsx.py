@@ -27,12 +27,10 @@ COLUMNS: Final = (
     ("准考证号", 20),
     ("考试类型", 10),
     ("卷别", 6),
-    ("是否合格", 10),
 )
-"""The ten printed columns, then four that tell namesakes apart and say the decision."""
+"""The ten printed columns, then three that tell namesakes apart."""
 
-STATES: Final = {"marked": "正常", "absent": "缺考", "voided": "违纪（作废）"}
-OUTCOMES: Final = {"passed": "合格", "failed": "不合格", "absent": "缺考", "voided": "违纪（作废）"}
+OUTCOMES: Final = {"passed": "合格", "failed": "不合格", "absent": "缺考", "voided": "违纪作废"}
 SAFE: Final = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False, "in_memory": True}
 
 
@@ -54,9 +52,8 @@ def workbook(head: Head, rows: list[SummaryRow], *, reviewer: str = "") -> bytes
         sheet.write_string(4, column, name, heading)
     for number, row in enumerate(rows, 1):
         line = 4 + number
-        decision = OUTCOMES[row.outcome] if row.state == "marked" else ""
         sheet.write_number(line, 0, number, cell)
-        texts = (row.name, row.sex, row.occupation, LEVELS.get(row.level, row.level), STATES[row.state])
+        texts = (row.name, row.sex, row.occupation, LEVELS.get(row.level, row.level), OUTCOMES[row.outcome])
         for column, text in enumerate(texts, 1):
             sheet.write_string(line, column, text, cell)
         if row.total is None:
@@ -65,7 +62,7 @@ def workbook(head: Head, rows: list[SummaryRow], *, reviewer: str = "") -> bytes
             sheet.write_number(line, 6, row.total / 100, score)
         for column in (7, 8, 9):
             sheet.write_blank(line, column, None, cell)
-        for column, text in enumerate((row.admission_no, row.exam_type, row.form_label, decision), 10):
+        for column, text in enumerate((row.admission_no, row.exam_type, row.form_label), 10):
             sheet.write_string(line, column, text, cell)
     foot = 6 + len(rows)
     counts = {name: sum(row.outcome == key for row in rows) for key, name in OUTCOMES.items()}

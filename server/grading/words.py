@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from itembank.items import KINDS
 from server.pages import _, translate
+from server.registry.labels import LEVEL_WORDS
 
 SESSION_STATES: Final = {
     "open": (_("Exam in progress"), "info"),
@@ -82,6 +83,7 @@ def context() -> dict[str, Any]:
         "OUTCOMES": OUTCOMES,
         "DECISIONS": DECISIONS,
         "VERBS": VERBS,
+        "LEVEL_WORDS": LEVEL_WORDS,
         "letters": letters,
         "kind_name": kind_name,
         "percent": percent,

@@ -6,7 +6,9 @@ from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
+from itembank.items import ItemBody
 from itembank.statistics import classical
+from itembank.tables import FormSlot, ItemVersion
 from server.audit.trail import SYSTEM
 from server.clock import Clock
 from server.db import Databases, reading, transaction
@@ -85,15 +87,16 @@ def _form(db: Session, run: MarkingRun, form: dict[str, Any], key: FormKey) -> d
     sheets = _sheets(db, run, key.form_id)
     counted = [slot for slot in sorted(key.slots) if not key.slots[slot].cancelled]
     scores = [[sheet[slot][1] for slot in counted] for sheet in sheets]
+    offered = _offered(db, key.form_id)
     body: dict[str, Any] = {"form_id": key.form_id, "label": form["label"], "n": len(sheets), "items": []}
     if not sheets or not counted:
-        return body | {"items": [_item(slot, key, sheets, counted, None) for slot in sorted(key.slots)]}
+        return body | {"items": [_item(slot, key, sheets, counted, None, offered) for slot in sorted(key.slots)]}
     maxima = [key.slots[slot].marks for slot in counted]
     per_item = dict(zip(counted, classical.item_figures(scores, maxima), strict=True))
     test = classical.form_figures(scores)
     body |= {"mean_marks": _figure(test.mean, 100), "sd_marks": _figure(test.sd, 100)}
     body |= {"alpha": _figure(test.alpha), "sem_marks": _figure(test.sem, 100)}
-    return body | {"items": [_item(slot, key, sheets, counted, per_item.get(slot)) for slot in sorted(key.slots)]}
+    return body | {"items": [_item(slot, key, sheets, counted, per_item.get(slot), offered) for slot in sorted(key.slots)]}
 
 
 Sheet = dict[int, tuple[tuple[int, ...], int]]
@@ -115,20 +118,34 @@ def _sheets(db: Session, run: MarkingRun, form_id: int) -> list[Sheet]:
     return list(sheets.values())
 
 
+def _offered(db: Session, form_id: int) -> dict[int, list[int]]:
+    """Slot -> the options there were to choose from."""
+    rows = db.exec(
+        select(FormSlot.slot, ItemVersion.body)
+        .join(ItemVersion, col(ItemVersion.id) == FormSlot.item_version_id)
+        .where(FormSlot.form_id == form_id)
+    ).all()
+    return {slot: [option.id for option in ItemBody.model_validate(body).options] for slot, body in rows}
+
+
 def _item(
-    slot: int, key: FormKey, sheets: list[Sheet], counted: list[int], found: classical.ItemFigures | None
+    slot: int,
+    key: FormKey,
+    sheets: list[Sheet],
+    counted: list[int],
+    found: classical.ItemFigures | None,
+    offered: dict[int, list[int]],
 ) -> dict[str, Any]:
     slot_key = key.slots[slot]
     responses = [sheet[slot][0] for sheet in sheets]
     better = rules.better_half([sum(sheet[other][1] for other in counted if other != slot) for sheet in sheets])
-    options = sorted({option for response in responses for option in response} | set(slot_key.correct))
     chosen = {
         option: {
             "option": option,
             "all": sum(option in response for response in responses),
             "better": sum(option in responses[n] for n in better),
         }
-        for option in options
+        for option in offered[slot]
     }
     p = found.p if found and isinstance(found.p, float) else None
     item_total = found.item_total if found and isinstance(found.item_total, float) else None

@@ -13,9 +13,7 @@ from server.errors import Conflict, Invalid, NotFound
 from server.grading import checks, corrections, duty, publishing, results, runs, tables, work
 from server.grading.corrections import Wish
 from server.keyring import Keyring
-from server.registry.rules import SessionProfile
 from server.registry.tables import ExamSession
-from tests.grading import world
 from tests.grading.world import CORRECTED, TOTALS, World
 
 FIRST = Actor("staff", 101, "核分员甲", 1)
@@ -23,10 +21,9 @@ SECOND = Actor("staff", 102, "核分员乙", 1)
 
 
 @pytest.fixture
-def exam(dbs: Databases, clock: FakeClock, keyring: Keyring) -> World:
-    made = world.build(dbs, clock, keyring)
-    assert duty.mark_finished(dbs, keyring, clock) == [made.exam_session_id]
-    return made
+def exam(dbs: Databases, clock: FakeClock, keyring: Keyring, sat: World) -> World:
+    assert duty.mark_finished(dbs, keyring, clock) == [sat.exam_session_id]
+    return sat
 
 
 def totals(dbs: Databases, exam: World, run_no: int | None = None) -> dict[int, int | None]:
@@ -85,10 +82,13 @@ def test_a_correction_marks_everyone_again(dbs: Databases, clock: FakeClock, key
 
 
 @pytest.mark.parametrize(("policy", "expected"), [("full_marks", 80_00), ("leave_out", 75_00)])
-def test_cancelling_an_item(dbs: Databases, clock: FakeClock, keyring: Keyring, policy: str, expected: int) -> None:
+def test_cancelling_an_item(dbs: Databases, clock: FakeClock, keyring: Keyring, sat: World, policy: str, expected: int) -> None:
     """Entry 2 has 1, 2, 5 of form A: 60 + 20 given, or 60 of the 80 left = 75."""
-    profile = SessionProfile(identity_check=False, cancelled_item=policy)  # type: ignore[arg-type]
-    exam = world.build(dbs, clock, keyring, profile=profile)
+    exam = sat
+    with transaction(dbs) as db:
+        session = db.get_one(ExamSession, exam.exam_session_id)
+        session.profile = {**session.profile, "cancelled_item": policy}
+        db.add(session)
     duty.mark_finished(dbs, keyring, clock)
     no = propose(dbs, clock, keyring, exam, Wish(exam.forms["A"], 3, None))
     decide(dbs, clock, keyring, exam, no, "approved")
@@ -138,10 +138,6 @@ def test_the_proposed_key_is_sealed(dbs: Databases, clock: FakeClock, keyring: K
         assert row.sealed_key != b"[2]"
         assert b"[2]" not in row.sealed_key
         assert corrections.wish_of(keyring, row) == wrong_key(exam)
-
-
-def until(clock: FakeClock) -> dict[str, object]:
-    return {"objections_until": clock.now().date() + timedelta(days=7), "contact": "0571-00000000"}
 
 
 def propose_publication(dbs: Databases, clock: FakeClock, exam: World, by: Actor = FIRST) -> int:

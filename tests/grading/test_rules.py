@@ -40,7 +40,10 @@ def test_marking_refusal(state: str, still_open: int, allowed: bool) -> None:
     [
         (ItemFacts(20, 0.5, None, {1: 6, 2: 4}), 0),
         (ItemFacts(20, 0.5, None, {1: 5, 2: 5}), 0),  # a tie is no flag
+        (ItemFacts(20, 0.5, None, {1: 5, 2: 6}), 0),  # so is one person
         (ItemFacts(20, 0.5, None, {1: 4, 2: 6}), 1),
+        (ItemFacts(100, 0.5, None, {1: 22, 2: 26}), 0),
+        (ItemFacts(100, 0.5, None, {1: 22, 2: 27}), 1),
         (ItemFacts(19, 0.5, None, {1: 0, 2: 9}), 0),  # too few people to say
         (ItemFacts(40, 0.5, -0.01, {1: 15, 2: 5}), 1),
         (ItemFacts(40, 0.19, 0.1, {1: 15, 2: 5}), 1),

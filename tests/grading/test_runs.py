@@ -15,14 +15,14 @@ from server.keyring import Keyring
 from server.registry.rules import SessionProfile
 from server.registry.tables import ExamSession
 from tests.grading import world
-from tests.grading.world import CORRECTED, TOTALS, World
+from tests.grading.world import TOTALS, World
 
 REASON = "reason"
 
 
 @pytest.fixture
-def exam(dbs: Databases, clock: FakeClock, keyring: Keyring) -> World:
-    return world.build(dbs, clock, keyring)
+def exam(sat: World) -> World:
+    return sat
 
 
 def totals(dbs: Databases, exam: World, run_no: int | None = None) -> dict[int, int | None]:
@@ -52,16 +52,16 @@ def test_marks_by_itself_once(dbs: Databases, clock: FakeClock, keyring: Keyring
         assert checks.verify_results(db, keyring, exam.exam_session_id) == []
 
 
-def test_nothing_is_marked_before_the_end(dbs: Databases, clock: FakeClock, keyring: Keyring) -> None:
-    exam = world.build(dbs, clock, keyring, state="open")
+def test_nothing_is_marked_before_the_end(dbs: Databases, clock: FakeClock, keyring: Keyring, exam: World) -> None:
+    world.set_state(dbs, exam.exam_session_id, "open")
     assert duty.mark_finished(dbs, keyring, clock) == []
     with pytest.raises(Conflict):
         runs.mark_session(dbs, keyring, clock, exam.exam_session_id, by=SYSTEM, reason=REASON)
 
 
-def test_an_unfinished_sitting_holds_marking_up(dbs: Databases, clock: FakeClock, keyring: Keyring) -> None:
-    answers = {1: ("A", world.RIGHT, "submitted"), 2: ("A", world.RIGHT, "still open")}
-    exam = world.build(dbs, clock, keyring, answers=answers)
+def test_an_unfinished_sitting_holds_marking_up(dbs: Databases, clock: FakeClock, keyring: Keyring, exam: World) -> None:
+    with dbs.write.begin() as connection:
+        connection.exec_driver_sql("UPDATE sitting SET state = 'open', end_kind = NULL WHERE entry_no = 2")
     assert duty.mark_finished(dbs, keyring, clock) == []
     with pytest.raises(Conflict):
         runs.mark_session(dbs, keyring, clock, exam.exam_session_id, by=SYSTEM, reason=REASON)
@@ -110,19 +110,14 @@ def test_marking_again_is_a_new_run_with_the_same_digests(
         assert results.changes(db, exam.exam_session_id, 1, 2) == []
 
 
-@pytest.mark.parametrize(
-    ("profile", "expected"),
-    [
-        (SessionProfile(identity_check=False, multiple_choice="part_marks"), {**TOTALS, 2: 70_00}),
-        (SessionProfile(identity_check=False), TOTALS),
-    ],
-)
-def test_the_profile_decides(
-    dbs: Databases, clock: FakeClock, keyring: Keyring, profile: SessionProfile, expected: dict[int, int | None]
-) -> None:
-    exam = world.build(dbs, clock, keyring, profile=profile)
+def test_the_profile_decides(dbs: Databases, clock: FakeClock, keyring: Keyring, exam: World) -> None:
+    """Part marks: entry 2 chose one of the two right options of item 4 and gets half of 20."""
+    with transaction(dbs) as db:
+        session = db.get_one(ExamSession, exam.exam_session_id)
+        session.profile = {**session.profile, "multiple_choice": "part_marks"}
+        db.add(session)
     duty.mark_finished(dbs, keyring, clock)
-    assert totals(dbs, exam) == expected
+    assert totals(dbs, exam) == {**TOTALS, 2: 70_00}
 
 
 def test_keys_of_a_run_are_sealed(dbs: Databases, clock: FakeClock, keyring: Keyring, exam: World) -> None:
@@ -214,7 +209,7 @@ def test_figures(dbs: Databases, clock: FakeClock, keyring: Keyring, exam: World
     assert [item["p"]["value"] for item in form["items"]] == [0.75, 0.75, 0.25, 0.25, 0.5]
     assert {tuple(item["item_total"]["too_few"]) for item in form["items"]} == {(4, 30)}
     third = form["items"][2]
-    assert [(row["option"], row["all"]) for row in third["options"]] == [(1, 1), (2, 2)]
+    assert [(row["option"], row["all"]) for row in third["options"]] == [(1, 1), (2, 2), (3, 0), (4, 0)]
     assert third["blank"] == 1
     assert form["sd_marks"]["value"] == 41.6333  # sd of 100, 60, 40, 0: sqrt(5200 / 3) = 41.6333
 
@@ -230,7 +225,3 @@ def test_the_rules_of_a_run_stay_with_it(dbs: Databases, clock: FakeClock, keyri
         assert run is not None
         assert MarkingRules(**run.rules) == MarkingRules()
         assert checks.verify_results(db, keyring, exam.exam_session_id) == []
-
-
-def test_expectations_agree() -> None:
-    assert CORRECTED[5] is None

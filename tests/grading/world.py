@@ -5,12 +5,11 @@ Keys (by the generated bank): single 1, multiple 1 and 3, true/false 1. Slots 1-
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
 from itembank import papers
 from itembank.packages import public_package
 from itembank.papers import Choice
-from server.audit.trail import SYSTEM, Actor
+from server.audit.trail import Actor
 from server.clock import FakeClock
 from server.db import Databases, transaction
 from server.keyring import Keyring
@@ -155,12 +154,9 @@ def sit(
         assert writer.stop()
 
 
-def reopen(dbs: Databases, exam: int, state: str) -> None:
-    """Put the exam session's state, as another slice would."""
+def set_state(dbs: Databases, exam: int, state: str) -> None:
+    """Set the exam session's state, as another slice would."""
     with transaction(dbs) as db:
         session = db.get_one(ExamSession, exam)
         session.state = state
         db.add(session)
-
-
-__all__ = ["ANSWERS", "CORRECTED", "RIGHT", "SYSTEM", "TOTALS", "World", "build", "reopen", "timedelta"]
