@@ -50,10 +50,9 @@ class LiveServer:
         """Run another `jikao` command on the same data."""
         subprocess.run([*JIKAO, *arguments], env=self.environment, check=True, capture_output=True, timeout=120)
 
-    def start(self) -> None:
-        log = (self.data_dir / "server.log").open("ab")
-        self.process = subprocess.Popen([*JIKAO, "serve"], env=self.environment, stdout=log, stderr=log)
-        log.close()
+    def start(self, command: str = "serve", log: Path | None = None) -> None:
+        with (log or self.data_dir / "server.log").open("ab") as sink:
+            self.process = subprocess.Popen([*JIKAO, command], env=self.environment, stdout=sink, stderr=sink)
         wait_for(f"{self.url}/readyz", self.process)
 
     def kill(self) -> None:
@@ -70,16 +69,18 @@ class LiveServer:
         return self.process.wait(timeout=20)
 
 
-def wait_for(url: str, process: "subprocess.Popen[bytes] | None" = None, seconds: float = 30) -> None:
+def wait_for(url: str, process: "subprocess.Popen[bytes] | None" = None, seconds: float = 60) -> None:
     """Until `url` answers 200."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if process is not None and process.poll() is not None:
             raise RuntimeError(f"the server ended with {process.returncode} before it answered")
-        with contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError):
-            with urllib.request.urlopen(url, timeout=2) as answer:
-                if answer.status == 200:
-                    return
+        with (
+            contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError),
+            urllib.request.urlopen(url, timeout=2) as answer,
+        ):
+            if answer.status == 200:
+                return
         time.sleep(0.05)
     raise RuntimeError(f"{url} did not answer within {seconds} s")
 

@@ -1,0 +1,123 @@
+"""The page and the real server together: signed in by form, opened by the bell, killed in the middle, handed in."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from server.clock import FakeClock, wall_clock
+from server.db import connect, reading
+from server.keyring import Keyring
+from server.registry.rules import SessionProfile
+from server.sitting import reading as sittings
+from tests import factories
+from tests.live import LiveServer
+from tests.sitting.conftest import Exam, make_exam
+
+pytestmark = pytest.mark.browser
+
+LEAD = timedelta(minutes=30)  # `make_exam` puts the start this much after its clock
+
+
+@dataclass
+class Real:
+    server: LiveServer
+    exam: Exam
+
+    @property
+    def url(self) -> str:
+        return self.server.url
+
+    def stored(self, entry_no: int) -> dict[int, list[int]]:
+        """The answers of one candidate as grading would read them."""
+        dbs = connect(f"sqlite:///{self.server.data_dir / 'jikao.db'}")
+        with reading(dbs) as db:
+            found = {row[0]: row[2] for row in sittings.responses(db, self.exam.id)}
+        dbs.dispose()
+        return dict(found[entry_no])
+
+
+@pytest.fixture(scope="module")
+def real(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Real]:
+    """One server for these tests, a candidate each; the bell rings soon after the first test begins."""
+    data = tmp_path_factory.mktemp("real")
+    shutil.copy(sqlite_template, data / "jikao.db")
+    dbs = connect(f"sqlite:///{data / 'jikao.db'}")
+    clock = FakeClock(wall_clock() - LEAD + timedelta(seconds=20))
+    profile = SessionProfile(identity_check=False, earliest_hand_in_ms=0)
+    exam = make_exam(dbs, clock, Keyring.open_folder(data / "keys"), profile=profile, duration=timedelta(hours=2))
+    dbs.dispose()
+    server = LiveServer(data)
+    try:
+        server.start()
+        yield Real(server, exam)
+    finally:
+        server.stop()
+
+
+def sign_in(page: Page, real: Real, no: int) -> None:
+    page.goto(f"{real.url}/exam")
+    page.locator("#admission_no").fill(f"2026{real.exam.id:04d}{no:04d}")
+    page.locator("#secret").fill(factories.id_number(no)[-6:])
+    page.get_by_role("button", name="登录").click()
+    expect(page).to_have_url(f"{real.url}/exam/room")
+
+
+def test_from_the_door_to_the_receipt_across_a_killed_server(real: Real, context: BrowserContext) -> None:
+    page = context.new_page()
+    sign_in(page, real, 1)
+    expect(page.locator("#exam")).to_be_visible(timeout=30_000)
+    badge = page.locator("#save-badge")
+    page.keyboard.press("1")
+    expect(badge).to_have_attribute("data-state", "saved")
+    real.server.kill()
+    for _ in range(4):
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press("2")
+    expect(badge).to_contain_text("离线 · 未保存 4", timeout=15_000)
+    real.server.start()
+    expect(badge).to_have_attribute("data-state", "saved", timeout=20_000)
+    assert all(len(value) == 1 for value in real.stored(1).values())
+    assert len(real.stored(1)) == 5
+    page.locator("#exam-work [data-part=hand-in]").click()
+    page.locator("#hand-in-dialog [data-part=yes]").click()
+    expect(page.locator("#finished-title")).to_have_text("交卷成功")
+    expect(page.locator("#receipt-answered")).to_have_text("5 题，共 5 题")
+    assert len(page.locator("#receipt-code").inner_text()) == 19
+    expect(page.locator("#cleared")).to_be_visible()
+    page.locator("#leave").click()
+    expect(page.locator("#admission_no")).to_be_visible()
+
+
+def test_a_reload_and_a_second_computer(real: Real, context: BrowserContext) -> None:
+    page = context.new_page()
+    sign_in(page, real, 2)
+    expect(page.locator("#exam")).to_be_visible(timeout=30_000)
+    page.keyboard.press("2")
+    page.keyboard.press("f")
+    expect(page.locator("#save-badge")).to_have_attribute("data-state", "saved")
+    page.reload()
+    expect(page.locator("#count-answered")).to_have_text("1")
+    expect(page.locator("#count-flagged")).to_have_text("1")
+    browser = context.browser
+    assert browser is not None
+    elsewhere = browser.new_context(locale="zh-CN")
+    other = elsewhere.new_page()
+    sign_in(other, real, 2)
+    expect(other.locator("#bell-title")).to_have_text("您的考试正在另一台电脑上进行")
+    expect(page.locator("#exam")).to_be_visible()
+    elsewhere.close()
+
+
+def test_a_wrong_secret_is_refused_on_the_page(real: Real, context: BrowserContext) -> None:
+    page = context.new_page()
+    page.goto(f"{real.url}/exam")
+    page.locator("#admission_no").fill(f"2026{real.exam.id:04d}0001")
+    page.locator("#secret").fill("000000")
+    page.get_by_role("button", name="登录").click()
+    expect(page.locator("#enter-error")).to_be_visible()
+    expect(page.locator("#admission_no")).to_have_value(f"2026{real.exam.id:04d}0001")
