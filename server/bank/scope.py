@@ -96,7 +96,7 @@ def names(db: Session, person_ids: Iterable[int | None]) -> dict[int | None, str
     wanted = sorted({number for number in person_ids if number is not None})
     found: dict[int | None, str] = {None: translate(_("the system"))}
     if wanted:
-        found.update(db.execute(select(col(Person.id), col(Person.name)).where(col(Person.id).in_(wanted))).tuples())
+        found.update(db.execute(select(col(Person.id), col(Person.name)).where(col(Person.id).in_(wanted))).all())
     return {None: found[None], **{number: found.get(number, str(number)) for number in wanted}}
 
 
