@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.staticfiles import StaticFiles
 
 from itembank import ledger
-from server import db, pages, refusals
+from server import db, pages, refusals, system_routes
 from server.auth import routes as auth_routes
 from server.bank import routes as bank_routes
 from server.bus import InProcessBus
@@ -54,6 +54,7 @@ def create_app(
     app.mount("/static", StaticFiles(directory=Path(pages.WEB) / "static"), name="static")
     for router in (
         auth_routes.router,
+        system_routes.router,
         exam_routes.router,
         board_routes.router,
         registry_routes.router,

@@ -46,7 +46,6 @@ ACTIONS: Mapping[str, frozenset[str]] = {
         # the room
         "board.see": "exam_officer invigilator supervisor",
         "room.act": "exam_officer invigilator",
-        "incident.read": "exam_officer invigilator results_officer supervisor",
         # results
         "results.read": "results_officer supervisor exam_officer",
         "results.mark": "results_officer",

@@ -14,6 +14,9 @@ ROOT = Path(__file__).resolve().parents[2]
 LOCALE = pages.WEB / "locale" / "zh_CN"
 PLACEHOLDER = re.compile(r"%\((\w+)\)[sd]|%[sd]")
 
+MARKERS = {"_": None, "msg": None, "Reason": None}
+"""Calls whose first argument is a sentence for people: the service's marker, the item bank's messages, the officer's reasons."""
+
 
 def msgids() -> Iterator[tuple[str, str]]:
     """(msgid, where) of every marked sentence in templates and code."""
@@ -25,7 +28,7 @@ def msgids() -> Iterator[tuple[str, str]]:
     for package in ("server", "itembank"):
         for path in sorted((ROOT / package).rglob("*.py")):
             with path.open("rb") as file:
-                for line, message, _comments, _context in extract("python", file, keywords={"_": None}):
+                for line, message, _comments, _context in extract("python", file, keywords=MARKERS):
                     yield _first(message), f"{path.relative_to(ROOT)}:{line}"
 
 
