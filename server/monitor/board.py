@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
+from msgspec import Struct
 from sqlalchemy import Row
 from sqlmodel import Session, col, select
 
@@ -22,8 +23,7 @@ from server.registry.tables import Entry, ExamSession
 from server.sitting.tables import SittingRow
 
 
-@dataclass(frozen=True)
-class Tile:
+class Tile(Struct, frozen=True):
     """One seat as everybody sees it; times in Unix ms. `left_ms` only while paused, when the clock stands."""
 
     key: str

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from msgspec import Struct
+
 OFFLINE_AFTER_S = 20.0
 """A browser's pulse is held up to 15 s; 20 s without one is a lost connection."""
 
@@ -61,8 +63,7 @@ class Timing:
         return None if self.bell is None else self.bell + self.latest_entry
 
 
-@dataclass(frozen=True)
-class Facts:
+class Facts(Struct, frozen=True):
     """What is known of one seat's candidate.
 
     `state` is the sitting's own word (admitted, waiting, open, paused, ended; absent), None without a sitting; `end_kind`
@@ -124,7 +125,7 @@ def alerts(facts: Facts, state: SeatState, timing: Timing, now: datetime) -> tup
         Alert.QUIET: state is SeatState.QUIET and not stuck,
         Alert.ENDING: _ending(facts, state, now),
     }
-    return tuple(alert for alert in Alert if found[alert])
+    return tuple(alert for alert, there in found.items() if there)
 
 
 _BEFORE_THE_END = (SeatState.WAITING, SeatState.OPEN, SeatState.QUIET, SeatState.OFFLINE, SeatState.PAUSED)

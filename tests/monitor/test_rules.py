@@ -1,9 +1,10 @@
 """The rules of the board as tables of boundaries."""
 
-from dataclasses import replace
+import dataclasses
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from server.monitor import rules
 from server.monitor.rules import Alert, Facts, Refusal, SeatState, Timing
@@ -85,7 +86,7 @@ def test_alerts(facts: Facts, minute: float, expected: tuple[Alert, ...]) -> Non
 
 @pytest.mark.parametrize("needed", [True, False])
 def test_an_unbound_pc_is_an_alert_only_where_binding_is_needed(needed: bool) -> None:
-    timing = replace(TIMING, binding_needed=needed)
+    timing = dataclasses.replace(TIMING, binding_needed=needed)
     facts = replace(WORKING, bound=False)
     assert (Alert.NOT_BOUND in rules.alerts(facts, SeatState.OPEN, timing, at(5))) is needed
     assert Alert.NOT_BOUND not in rules.alerts(facts, SeatState.HANDED_IN, timing, at(5))
