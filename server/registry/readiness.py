@@ -142,14 +142,15 @@ def checklist(facts: Facts) -> list[Check]:
     """The officer's list from top to bottom, in the order in which things are done."""
     started = facts.state not in EDITABLE
     scheduled = facts.state != "draft"
+    nobody = not any(room.seated for room in facts.rooms)
     lines = [
         _check("rooms", "Choice of rooms", room_reasons(facts)),
         _check("roster", "Roster", _roster_reasons(facts)),
         _check("seats", "Seating", _roster_reasons(facts)[:1] or seat_reasons(facts)),
         _check("paper", "Sealed and filed paper", paper_reasons(facts)),
         Check("scheduled", "Scheduling", "done" if scheduled else "missing"),
-        _check("staff", "Chief invigilators", _staff_reasons(facts)),
-        _check("supervisor", "External supervisor's check-in", supervisor_reasons(facts), later=not scheduled),
+        _check("staff", "Chief invigilators", _staff_reasons(facts), later=nobody),
+        _check("supervisor", "External supervisor's check-in", supervisor_reasons(facts), later=not scheduled or nobody),
         Check("opened", "Opening", "done" if started else "later"),
     ]
     return [Check(line.code, line.title, "done") if started and line.code != "supervisor" else line for line in lines]
@@ -165,5 +166,5 @@ def _staff_reasons(facts: Facts) -> list[Reason]:
 
 def _check(code: str, title: str, reasons: Iterable[Reason], *, later: bool = False) -> Check:
     found = list(reasons)
-    state: CheckState = "done" if not found else ("later" if later else "missing")
+    state: CheckState = "later" if later else "missing" if found else "done"
     return Check(code, title, state, [] if later else found)
