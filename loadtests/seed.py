@@ -1,0 +1,222 @@
+"""A fixture exam session with N candidates, by the product's own functions: bank, forms, entries, seats.
+
+    python -m loadtests.seed --url sqlite:////tmp/x/jikao.db --keys /tmp/x/keys --candidates 100 --out /tmp/x/people.jsonl
+
+The exam session starts at once on schedule (the closer opens it), lets everybody in at any time, and lasts four hours.
+"""
+
+import argparse
+import functools
+import json
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+from sqlalchemy import update
+from sqlmodel import Session, col, select
+
+from itembank import intake, lifecycle, papers, syllabus
+from itembank.blueprint import BlueprintBody, Section
+from itembank.exchange.item_row import ImportedItem
+from itembank.items import write_body, write_key
+from itembank.similarity import content_digest
+from itembank.tables import Bank, ImportBatch
+from server import migrations
+from server.db import Databases, connect, transaction
+from server.keyring import Keyring
+from server.registry import enrolment
+from server.registry.roster import Candidate
+from server.registry.rules import SessionProfile, id_check_digit, sex_from_id
+from server.registry.tables import Centre, Entry, ExamSession, ExamSessionRoom, Institution, Occupation, Plan, Room
+
+MANAGER, SECOND = 1, 2
+HOURS = 3_600_000
+SECTIONS = {20: (12, 4, 4), 100: (60, 20, 20)}
+ROOM_SEATS = 100
+PROFILE = replace(
+    SessionProfile(),
+    late_entrant_gets_full_time=True,
+    identity_check=False,
+    supervisor_required=False,
+    latest_entry_ms=4 * HOURS,
+    earliest_hand_in_ms=0,
+)
+
+
+@dataclass(frozen=True)
+class Person:
+    """Who signs in."""
+
+    entry_no: int
+    admission_no: str
+    secret: str
+
+
+def seed(
+    dbs: Databases,
+    keyring: Keyring,
+    *,
+    candidates: int,
+    items: int = 100,
+    now: datetime | None = None,
+    starts_at: datetime | None = None,
+    duration_ms: int = 4 * HOURS,
+    profile: SessionProfile = PROFILE,
+) -> tuple[int, list[Person]]:
+    """The exam session's id and its candidates."""
+    now = now or datetime.now(UTC)
+    with transaction(dbs) as db:
+        institution, room_ids, plan = _place(db, candidates, now)
+    blueprint = _bank(dbs, keyring, institution, items, duration_ms, now)
+    paper_set = _papers(dbs, keyring, blueprint, now)
+    with transaction(dbs) as db:
+        session = ExamSession(
+            institution_id=institution,
+            plan_id=plan,
+            title="负荷测试场次",
+            starts_at=starts_at or now,
+            duration_ms=duration_ms,
+            profile=profile.to_json(),
+            blueprint_id=blueprint,
+            paper_set_id=paper_set,
+            state="draft",
+        )
+        db.add(session)
+        db.flush()
+        assert session.id is not None
+        db.add_all([ExamSessionRoom(exam_session_id=session.id, room_id=room, chief_name="总监考") for room in room_ids])
+        people = _entries(db, keyring, session, candidates, room_ids)
+        session.state = "scheduled"
+        return session.id, people
+
+
+def _place(db: Session, candidates: int, now: datetime) -> tuple[int, list[int], int]:
+    stamp = f"{now:%H%M%S%f}"
+    institution = Institution(code=f"L{stamp}", name="负荷测试机构")
+    occupation = Occupation(code=f"9-{stamp}", name="电工")
+    db.add_all([institution, occupation])
+    db.flush()
+    centre = Centre(institution_id=institution.id, code="L1", name="负荷测试考点")
+    plan = Plan(institution_id=institution.id, code="L1", name="负荷测试计划", occupation_id=occupation.id, level="4")
+    db.add_all([centre, plan])
+    db.flush()
+    rooms = [
+        Room(centre_id=centre.id, number=str(number + 1), name=f"第{number + 1}机房", capacity=ROOM_SEATS, columns=10)
+        for number in range(-(-candidates // ROOM_SEATS))
+    ]
+    db.add_all(rooms)
+    db.flush()
+    assert institution.id is not None
+    assert plan.id is not None
+    return institution.id, [room.id or 0 for room in rooms], plan.id
+
+
+def _bank(dbs: Databases, keyring: Keyring, institution: int, items: int, duration_ms: int, now: datetime) -> int:
+    leaves = tuple(syllabus.Leaf(f"{n:03}", f"鉴定点{n}", "X") for n in range(1, 21))
+    ratio = syllabus.leaf_ratio(syllabus.Area("A", "全部", None, None, leaves=leaves))
+    area = syllabus.Area("A", "全部", ratio, Decimal(100), leaves=leaves)
+    tree = syllabus.Syllabus("电工", "6-31-01-03", "四级", "理论", None, (syllabus.Area("A", "全部", ratio, Decimal(100), areas=(area,)),))
+    with transaction(dbs) as db:
+        stored = intake.store_syllabus(db, institution, tree, level=4, by=MANAGER, now=now)
+        bank = Bank(
+            institution_id=institution,
+            code="LOAD",
+            name="负荷测试题库",
+            syllabus_id=stored.id,
+            occupation_code="6-31-01-03",
+            occupation_name="电工",
+            level=4,
+            created_at=now,
+            created_by=MANAGER,
+        )
+        db.add(bank)
+        db.flush()
+        bank_id = bank.id
+    begin = functools.partial(transaction, dbs)
+    counts = SECTIONS[items]
+    batch = intake.stage_import(begin, keyring, bank_id, _items(counts), {}, intake.Source("load.xlsx", "0" * 64, MANAGER, now))
+    with transaction(dbs) as db:
+        sample = db.exec(select(ImportBatch.sample).where(ImportBatch.id == batch)).one()
+        lifecycle.approve_batch(db, batch, by=SECOND, read=sample, now=now)
+        intake.publish_batch(db, batch, by=SECOND, now=now)
+        kinds = ("single", "multiple", "true_false")
+        each = 100_00 // items
+        body = BlueprintBody(
+            title="负荷测试卷",
+            sections=tuple(Section(kind=kind, count=count, marks_each=each) for kind, count in zip(kinds, counts, strict=True)),
+            duration_ms=duration_ms,
+            forms=2,
+        )
+        return intake.store_blueprint(db, bank_id, body, name="负荷测试方案", by=MANAGER, now=now).id
+
+
+def _items(counts: tuple[int, int, int]) -> list[ImportedItem]:
+    """Twice as many as a form needs, each with a text of its own."""
+    found: list[ImportedItem] = []
+    for kind, count in zip(("single", "multiple", "true_false"), counts, strict=True):
+        for _ in range(2 * count):
+            n = len(found) + 1
+            body = write_body(kind, f"第{n}题：关于第{n * 7919 % 10007}号设备，下列说法正确的是。", [f"甲{n}", f"乙{n}", "丙", "丁"])
+            key = write_key([1, 3] if kind == "multiple" else [1])
+            found.append(ImportedItem(n + 1, body, key, f"A-A-{n % 20 + 1:03}", 3, "GB/T 1", "", content_digest(body)))
+    return found
+
+
+def _papers(dbs: Databases, keyring: Keyring, blueprint: int, now: datetime) -> int:
+    made = papers.make_papers(functools.partial(transaction, dbs), blueprint, seed=1, now=now, by=MANAGER)
+    if isinstance(made, papers.Infeasible):
+        raise RuntimeError(f"the fixture bank does not give the forms: {made.shortages}")
+    with transaction(dbs) as db:
+        for form_id in made.form_ids:
+            papers.review_form(db, form_id, by=SECOND, now=now)
+        papers.seal(db, made.paper_set_id, keyring, now=now, by=MANAGER)
+        for form_id in made.form_ids:
+            papers.file_form(db, form_id, f"LOAD-{form_id}", by=MANAGER, now=now)
+    return made.paper_set_id
+
+
+def _entries(db: Session, keyring: Keyring, session: ExamSession, count: int, room_ids: list[int]) -> list[Person]:
+    numbers = [_id_number(n) for n in range(1, count + 1)]
+    candidates = [
+        Candidate(row=n, name=f"考生{n}", sex=sex_from_id(number), id_number=number) for n, number in enumerate(numbers, 1)
+    ]
+    enrolment.add_entries(db, keyring, session, candidates)
+    people = []
+    rows = db.exec(select(Entry).where(Entry.exam_session_id == session.id).order_by(col(Entry.no))).all()
+    for row, number in zip(rows, numbers, strict=True):
+        place = {"room_id": room_ids[(row.no - 1) // ROOM_SEATS], "seat_no": (row.no - 1) % ROOM_SEATS + 1}
+        db.execute(
+            update(Entry)
+            .where(col(Entry.exam_session_id) == session.id, col(Entry.no) == row.no)
+            .values(form_label="AB"[row.no % 2], **place)
+        )
+        people.append(Person(row.no, row.admission_no, number[-6:]))
+    return people
+
+
+def _id_number(n: int) -> str:
+    """A valid number of nobody: area code 999999 is not assigned."""
+    first = f"999999{1960 + n // 10_000 % 50}{n // 1_000 % 10 + 1:02d}{n // 100 % 10 + 11:02d}{n % 1_000:03d}"
+    return first + id_check_digit(first)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--url", required=True, help="SQLAlchemy URL; an empty database is migrated")
+    parser.add_argument("--keys", type=Path, required=True, help="folder of the key files")
+    parser.add_argument("--candidates", type=int, default=100)
+    parser.add_argument("--items", type=int, choices=sorted(SECTIONS), default=100)
+    parser.add_argument("--out", type=Path, required=True, help="JSONL of entry_no, admission_no, secret")
+    given = parser.parse_args()
+    migrations.upgrade(given.url)
+    dbs = connect(given.url)
+    exam_session_id, people = seed(dbs, Keyring.open_folder(given.keys), candidates=given.candidates, items=given.items)
+    dbs.dispose()
+    lines = [json.dumps({"exam_session_id": exam_session_id, **vars(person)}) for person in people]
+    given.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    print(f"exam session {exam_session_id}: {len(people)} candidates")
+
+
+if __name__ == "__main__":
+    main()
