@@ -81,12 +81,12 @@ def queue_due(dbs: Databases, clock: Clock, jobs: Jobs) -> list[int]:
     """
     with reading(dbs) as db:
         waiting = list(due(db))
-        busy = _busy(db, clock.now()) if waiting else set()
+        busy, left_over = _busy(db, clock.now()) if waiting else (set(), False)
     queued = [exam_session_id for exam_session_id, _correction in waiting if exam_session_id not in busy]
     for exam_session_id in queued:
         with transaction(dbs) as db:
             jobs.submit(db, "grading.mark", {"exam_session_id": exam_session_id}, SYSTEM)
-    if queued:
+    if queued or left_over:  # a job whose wake-up was lost would wait for ever
         jobs.wake()
     return queued
 
@@ -117,11 +117,13 @@ def job_of(db: Session, exam_session_id: int) -> Job | None:
     return None
 
 
-def _busy(db: Session, now: datetime) -> set[int]:
+def _busy(db: Session, now: datetime) -> tuple[set[int], bool]:
+    """Exam sessions with a job at work or lately failed; and whether a job is only queued."""
     rows = db.exec(select(Job).where(Job.kind == "grading.mark", col(Job.created_at) > now - timedelta(days=1))).all()
-    return {
+    busy = {
         int(job.args["exam_session_id"])
         for job in rows
         if job.state in ("queued", "running")
         or (job.state in ("failed", "cancelled") and job.ended_at and now - job.ended_at < RETRY)
     }
+    return busy, any(job.state == "queued" for job in rows)
