@@ -201,7 +201,8 @@ def main() -> None:
         if run_next(dbs, keyring, clock):
             continue
         if not woken.wait(IDLE_SECONDS):
-            return
+            sys.stdout.flush()
+            os._exit(0)  # the listener still waits on stdin: an ordinary exit would trip over it
 
 
 def _listen(woken: threading.Event) -> None:
