@@ -11,6 +11,7 @@ from server.auth.staff import Staff, allow
 from server.db import Db, ReadDb
 from server.errors import Conflict
 from server.grading import results
+from server.grading.tables import Publication
 from server.pages import PDF, _, download, page
 from server.records.reading import OVER, heading_of, room_sheets
 from server.records.sheets import (
@@ -82,7 +83,7 @@ def _print(request: Request, db: Db, who: Staff, exam_id: int, room: int | None,
 
 @router.get("/records/{exam_id:int}/score-summary.pdf")
 def score_summary(request: Request, db: Db, who: Printer, exam_id: int) -> Response:
-    """成绩汇总表: system marking beside the name of the officer who prints and checks it."""
+    """成绩汇总表: system marking beside the names of those who checked it."""
     session = reading.get_session(db, who, exam_id)
     if session.state not in {"marked", "published"}:
         raise Conflict(_("There is a score summary once the exam session is marked."))
@@ -96,8 +97,15 @@ def score_summary(request: Request, db: Db, who: Printer, exam_id: int) -> Respo
         level=head.level,
         title=head.title,
         lines=[ScoreLine(row.name, row.sex, states[row.outcome], row.total) for row in rows],
-        reviewer=("results_officer" in who.roles and who.name) or "",
+        reviewer=_reviewers(results.publication_in_force(db, exam_id), who),
         made_at=now,
     )
     trail.append(db, who.actor, "record.printed", f"exam_session:{exam_id}", now=now, detail={"form": "score-summary"})
     return download(f"成绩汇总表 {session.title}.pdf", pdf, PDF)
+
+
+def _reviewers(publication: Publication | None, who: Staff) -> str:
+    """The two people of the publication; before it, the results officer who prints the sheet to check it."""
+    if publication is not None:
+        return f"{publication.proposed_name}、{publication.decided_name}"
+    return who.name if "results_officer" in who.roles else ""

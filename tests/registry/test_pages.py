@@ -119,7 +119,9 @@ def test_an_unreadable_file_is_explained(office: Office, data: bytes) -> None:
     assert 'class="alert bad"' in page.text
 
 
-@pytest.mark.parametrize(("state", "word"), [(FormState.SEALED, "备案"), (FormState.COMPOSED, "封")])
+@pytest.mark.parametrize(
+    ("state", "word"), [(FormState.SEALED, "该试卷有卷面尚无备案号。"), (FormState.COMPOSED, "该试卷有卷面尚未封卷。")]
+)
 def test_an_unready_paper_cannot_be_scheduled(office: Office, state: FormState, word: str) -> None:
     with transaction(office.app.state.dbs) as db:
         for form in db.exec(select(Form)).all():
@@ -128,7 +130,9 @@ def test_an_unready_paper_cannot_be_scheduled(office: Office, state: FormState, 
     office.enter(exam_id, 2)
     office.client.post(f"/exams/{exam_id}/paper", data={"paper_set_id": office.paper_set_id})
     office.client.post(f"/exams/{exam_id}/seat")
-    assert office.client.post(f"/exams/{exam_id}/schedule").status_code == 409
+    refused = office.client.post(f"/exams/{exam_id}/schedule")
+    assert refused.status_code == 409
+    assert word in refused.text
     assert exam(office, exam_id).state == "draft"
 
 
