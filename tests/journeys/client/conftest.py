@@ -1,25 +1,19 @@
 """Fixtures of the exam page's tests: a real Chromium, a fake server, and one candidate's page."""
 
-import os
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Playwright, sync_playwright
 
+from tests import live
 from tests.journeys.client.fake import FakeServer
 from tests.journeys.client.room import ARGUMENTS, Room
 
 
 @pytest.fixture(scope="session")
-def chromium() -> Path:
-    """The browser: JIKAO_CHROMIUM, or one on the PATH. Missing is a failure, not a skip."""
-    names = [os.environ.get("JIKAO_CHROMIUM"), "chromium", "chromium-browser", "google-chrome"]
-    found = next((path for path in map(shutil.which, filter(None, names)) if path), None)
-    if not found:
-        pytest.fail("no Chromium: set JIKAO_CHROMIUM or run `apt-get install chromium fonts-noto-cjk`")
-    return Path(found)
+def chromium() -> str:
+    """The browser; missing is a failure, not a skip."""
+    return live.chromium()
 
 
 @pytest.fixture(scope="session")
@@ -29,8 +23,8 @@ def playwright() -> Iterator[Playwright]:
 
 
 @pytest.fixture(scope="session")
-def browser(playwright: Playwright, chromium: Path) -> Iterator[Browser]:
-    launched = playwright.chromium.launch(executable_path=str(chromium), args=ARGUMENTS)
+def browser(playwright: Playwright, chromium: str) -> Iterator[Browser]:
+    launched = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
     yield launched
     launched.close()
 

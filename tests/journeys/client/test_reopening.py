@@ -30,14 +30,14 @@ def _kill(profile: Path) -> None:
                 continue
 
 
-def _launch(playwright: Playwright, chromium: Path, profile: Path) -> BrowserContext:
+def _launch(playwright: Playwright, chromium: str, profile: Path) -> BrowserContext:
     return playwright.chromium.launch_persistent_context(
-        str(profile), executable_path=str(chromium), args=ARGUMENTS, viewport={"width": 1366, "height": 768}, locale="zh-CN"
+        str(profile), executable_path=chromium, args=ARGUMENTS, viewport={"width": 1366, "height": 768}, locale="zh-CN"
     )
 
 
 def test_a_killed_browser_sends_what_it_had_not(
-    playwright: Playwright, chromium: Path, server: FakeServer, tmp_path: Path
+    playwright: Playwright, chromium: str, server: FakeServer, tmp_path: Path
 ) -> None:
     server.begin()
     context = _launch(playwright, chromium, tmp_path / "profile")
@@ -181,3 +181,35 @@ def test_the_outbox_of_another_candidate_is_left_alone(room: Room, server: FakeS
     assert [record["sitting"] for record in left["ops"]] == ["7-11"]
     assert left["meta"] == []
     assert left["local"] == ["jikao.outbox.7-11"]
+
+
+def test_without_indexeddb_the_mirror_is_left_and_the_page_says_so(server: FakeServer, context: BrowserContext) -> None:
+    context.add_init_script("IDBFactory.prototype.open = () => { throw new Error('refused') }")
+    server.sitting.starts_at = time.time() + 600
+    room = Room(context.new_page(), server)
+    room.page.goto(f"{server.url}/exam/room")
+    expect(room.page.locator("#check-storage")).to_contain_text("请告诉监考员", timeout=8000)
+    server.begin()
+    room.opened()
+    expect(room.page.locator("#notices")).to_contain_text("重启后无法保留")
+    server.faults = ["lose request"] * 50
+    room.answer(4, "A")
+    room.answer(4, "B")
+    expect(room.badge).to_contain_text("未保存 2")
+    room.page.on("dialog", lambda dialog: dialog.accept())
+    room.page.reload()
+    server.faults = []
+    room.opened()
+    room.saved()
+    assert server.sitting.answers == {4: [3]}
+
+
+def test_a_page_opens_the_sitting_once(server: FakeServer, context: BrowserContext) -> None:
+    server.sitting.starts_at = time.time() + 3
+    page = context.new_page()
+    page.goto(f"{server.url}/exam/room")
+    Room(page, server).opened()
+    time.sleep(3)  # the bell's jitter and second tries are over
+    assert len({body["page"] for body in server.opens}) == 1
+    assert server.sitting.epoch == 1
+    assert sum("have" in body for body in server.opens) == 0

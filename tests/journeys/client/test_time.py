@@ -102,6 +102,17 @@ def test_forced_and_voided_ends(room: Room, server: FakeServer) -> None:
     expect(room.page.locator("#receipt")).to_be_hidden()
 
 
+def test_a_credit_after_the_end_opens_the_exam_again(room: Room, server: FakeServer) -> None:
+    room.answer(4, "A")
+    room.saved()
+    server.end("timed_out")
+    expect(room.page.locator("#cleared")).to_be_visible()
+    server.news(state="open", end=None, receipt=None, closes_at=time.time() + 300)
+    room.opened()
+    room.cell(4).click()
+    expect(room.option("A").locator("input")).to_be_checked()
+
+
 def test_the_room_opens_by_itself_at_the_bell(server: FakeServer, context) -> None:  # type: ignore[no-untyped-def]
     server.sitting.starts_at = time.time() + 9
     page = context.new_page()

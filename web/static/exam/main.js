@@ -35,6 +35,7 @@ class Page {
     this.#sitting.addEventListener("change", () => this.#refreshSoon());
     this.#sitting.addEventListener("news", ({ detail }) => this.#say(detail));
     this.#sitting.addEventListener("cleared", showCleared);
+    this.#sitting.addEventListener("reopened", () => location.reload());
     this.#sitting.answers.addEventListener("change", () => this.#refreshSoon());
     this.#sitting.clock.addEventListener("tick", ({ detail }) => this.#tick(detail));
     this.#sitting.bell.addEventListener("tick", () => this.#refreshSoon());

@@ -66,3 +66,19 @@ function addLocal(local, server, last) {
     last.set(`flag ${item}`, { made, item, flag: local.flags.has(item) });
   }
 }
+
+/** What the server says it holds (protocol: `answers`, `flags`, `reports` of an opening). */
+export function heldBy({ answers, flags, reports }) {
+  return {
+    values: new Map(Object.entries(answers ?? {}).map(([slot, value]) => [Number(slot), value])),
+    flags: new Set(flags ?? []),
+    reports: new Set(reports ?? []),
+  };
+}
+
+/** Whether two changes would store the same. */
+export function sameChange(a, b) {
+  if (a.item === undefined || a.item !== b.item) return false;
+  if (a.value && b.value) return sameValue(a.value, b.value);
+  return a.flag !== undefined ? a.flag === b.flag : a.report !== undefined && a.report === b.report;
+}

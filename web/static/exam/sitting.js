@@ -5,12 +5,13 @@
  * Listeners get a `change` event for anything the screen shows, `news` for what should be said once.
  */
 import { Answers, sameValue } from "./answers.js";
-import { get, pageId, post, retryDelay, Waiter } from "./api.js";
+import { pageId, post, retryDelay, Waiter } from "./api.js";
 import { Clock } from "./clock.js";
+import { handOver } from "./handover.js";
 import { Outbox } from "./outbox.js";
 import { Paper } from "./paper.js";
 import { Pulse } from "./pulse.js";
-import { forNewEpoch } from "./reconcile.js";
+import { forNewEpoch, heldBy, sameChange } from "./reconcile.js";
 import { Sender } from "./sender.js";
 
 const OPEN_TIMEOUT_MS = 30_000;
@@ -144,6 +145,7 @@ export class Sitting extends EventTarget {
       const body = { page: this.#page, ...(this.paper ? { have: this.paper.digest } : {}) };
       const reply = await post("open", body, { timeoutMs: OPEN_TIMEOUT_MS });
       this.#link(reply);
+      if (this.phase === "ended" || this.phase === "stopped") break;
       if (reply.known && reply.status === 200) await this.#opened(reply);
       else if (reply.known) this.#notOpened(reply);
       if (reply.known) break;
@@ -180,7 +182,7 @@ export class Sitting extends EventTarget {
     this.#apply(body, sentAt);
     this.#adopt(body.epoch, send, local);
     this.#pulse.poke();
-    if (keep.length) this.#handOver(keep);
+    if (keep.length) handOver(keep, this.#sender, this.#outbox);
     this.#changed();
   }
 
@@ -227,7 +229,7 @@ export class Sitting extends EventTarget {
 
   #openAgain(delay) {
     clearTimeout(this.#askAgain);
-    this.#askAgain = setTimeout(() => this.open(), delay);
+    this.#askAgain = setTimeout(() => this.phase === "waiting" && this.open(), delay);
   }
 
   #waitFor(why) {
@@ -275,7 +277,8 @@ export class Sitting extends EventTarget {
   #heard(reply) {
     this.#link(reply);
     if (!reply.known) return;
-    if (reply.status === 401) this.stop("signin");
+    if (this.phase === "ended") this.#heardAfterTheEnd(reply);
+    else if (reply.status === 401) this.stop("signin");
     else if (reply.body.error === "fenced") {
       if (!this.#opening) this.stop("fenced");
     } else if (reply.status === 200) {
@@ -284,6 +287,13 @@ export class Sitting extends EventTarget {
       this.#apply(reply.body, reply.sentAt);
       if (this.phase === "waiting") this.#heardWaiting(reply);
     }
+  }
+
+  /** The page goes on listening: a credit after the end opens the sitting again. */
+  #heardAfterTheEnd({ status, body }) {
+    this.#version = body.version ?? this.#version;
+    if (["open", "paused"].includes(body.state)) this.dispatchEvent(new Event("reopened"));
+    if (status === 401) this.#pulse.stop();
   }
 
   #heardWaiting({ body, sentAt }) {
@@ -372,33 +382,18 @@ export class Sitting extends EventTarget {
     this.receipt = status.receipt ?? null;
     this.leftovers = this.#apart + leftovers.filter((record) => !record.submit).length;
     this.handingIn = false;
-    this.#pulse.stop();
     this.clock.stop();
     this.bell.stop();
     this.paper?.release();
+    this.paper = null;
     this.#changed();
     await this.#sender.idle();
     const left = new Set(this.#outbox.records().map(({ epoch, op }) => `${epoch} ${op}`));
-    await this.#handOver(leftovers.filter(({ epoch, op }) => epoch !== this.#sender.epoch || left.has(`${epoch} ${op}`)));
+    const still = leftovers.filter(({ epoch, op }) => epoch !== this.#sender.epoch || left.has(`${epoch} ${op}`));
+    await handOver(still, this.#sender, this.#outbox);
     await this.#outbox.clear();
     this.#outbox.close();
     this.dispatchEvent(new Event("cleared"));
-  }
-
-  /** Operations the server will keep apart (late, or of a machine that was replaced): sent under their own epoch, once. */
-  async #handOver(records) {
-    const rest = [...records];
-    for (let attempt = 0; rest.length && this.phase !== "stopped"; ) {
-      const batch = rest.filter((record) => record.epoch === rest[0].epoch).slice(0, 20);
-      const ops = batch.map((record) => this.#sender.wire(record));
-      const reply = await post("ops", { epoch: batch[0].epoch, ops });
-      if (!reply.known) {
-        await this.#waiter.wait(retryDelay(attempt++, reply.retryMs));
-        continue;
-      }
-      rest.splice(0, rest.length, ...rest.filter((record) => !batch.includes(record)));
-      await this.#outbox.forget(batch).catch((error) => console.warn("outbox", error?.name));
-    }
   }
 
   #message(message) {
@@ -420,26 +415,6 @@ export class Sitting extends EventTarget {
   }
 }
 
-function heldBy({ answers, flags, reports }) {
-  return {
-    values: new Map(Object.entries(answers ?? {}).map(([slot, value]) => [Number(slot), value])),
-    flags: new Set(flags ?? []),
-    reports: new Set(reports ?? []),
-  };
-}
-
-function sameChange(a, b) {
-  if (a.item === undefined || a.item !== b.item) return false;
-  if (a.value && b.value) return sameValue(a.value, b.value);
-  return a.flag !== undefined ? a.flag === b.flag : a.report !== undefined && a.report === b.report;
-}
-
 function pick(source, names) {
   return Object.fromEntries(names.filter((name) => source[name] !== undefined).map((name) => [name, source[name]]));
-}
-
-/** The candidate's data again, for a page that has been kept for long. */
-export async function fetchMe() {
-  const reply = await get("me");
-  return reply.known && reply.status === 200 ? reply.body : null;
 }

@@ -5,7 +5,8 @@
  * broadcast tells the older page to step aside; and everywhere the server's epochs and the outbox's owner have the last word.
  */
 
-const PATIENCE_MS = 1500;
+const TRIES = 5;
+const BETWEEN_MS = 300;
 
 export class Tab extends EventTarget {
   #name;
@@ -27,11 +28,12 @@ export class Tab extends EventTarget {
       this.#channel.postMessage("step aside");
       return true;
     }
-    const patience = new AbortController();
-    const timer = setTimeout(() => patience.abort(), PATIENCE_MS);
-    const claimed = await this.#hold({ signal: patience.signal });
-    clearTimeout(timer);
-    return claimed;
+    // a page that is being reloaded may hold the lock for a moment longer
+    for (let tries = 0; tries < TRIES; tries += 1) {
+      if (await this.#hold({ ifAvailable: true })) return true;
+      await new Promise((resolve) => setTimeout(resolve, BETWEEN_MS));
+    }
+    return false;
   }
 
   /** The candidate chose this page. */
@@ -49,8 +51,12 @@ export class Tab extends EventTarget {
     return new Promise((resolve) => {
       let held = false;
       navigator.locks
-        .request(this.#name, options, () => {
-          held = true;
+        .request(this.#name, options, (lock) => {
+          held = lock !== null;
+          if (!held) {
+            resolve(false);
+            return null;
+          }
           resolve(true);
           return new Promise((release) => {
             this.#release = release;
