@@ -31,7 +31,8 @@ from server.registry.tables import Entry, ExamSession
 from server.sitting import reading as sittings
 from server.sitting.tables import SittingRow
 
-CHUNK: Final = 1000
+CHUNK: Final = 300
+"""Rows a transaction: about 20 ms of the write lock on a busy two-core machine."""
 STALE: Final = timedelta(minutes=10)
 Progress = Callable[[int, int, str], None]
 
