@@ -11,39 +11,25 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+from itembank.statistics.values import DEFAULTS, Figure, Floats, Ints, Needed, NoSpread, TooFew, has_spread
+
+__all__ = [
+    "DEFAULTS",
+    "GROUP_SHARE",
+    "Figure",
+    "FormFigures",
+    "ItemFigures",
+    "Needed",
+    "NoSpread",
+    "OptionFigures",
+    "TooFew",
+    "form_figures",
+    "item_figures",
+    "mask",
+    "option_figures",
+]
 
 GROUP_SHARE: Final = 0.27  # upper and lower group, Kelley (1939)
-
-
-@dataclass(frozen=True, slots=True)
-class TooFew:
-    """There are ``n`` people (or items), and the figure needs ``needed``."""
-
-    n: int
-    needed: int
-
-
-@dataclass(frozen=True, slots=True)
-class NoSpread:
-    """Everyone had the same score, so that nothing can be said about who did better. ``n`` people."""
-
-    n: int
-
-
-Figure = float | TooFew | NoSpread
-
-
-@dataclass(frozen=True, slots=True)
-class Needed:
-    """How many people each figure needs at least."""
-
-    difficulty: int = 1
-    spread: int = 2
-    correlation: int = 30
-    reliability: int = 30
-    groups: int = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +65,6 @@ class OptionFigures:
     high: int | TooFew
 
 
-DEFAULTS: Final = Needed()
-
-
 def _matrix(scores: npt.ArrayLike) -> Floats:
     matrix = np.asarray(scores, dtype=np.float64)
     if matrix.ndim != 2 or matrix.shape[1] < 1:
@@ -102,16 +85,31 @@ def item_figures(scores: npt.ArrayLike, maximum: npt.ArrayLike = 1.0, needed: Ne
     marks = np.broadcast_to(np.asarray(maximum, dtype=np.float64), (k,))
     if not (marks > 0).all():
         raise ValueError("maximum marks must be positive")
-    total = matrix.sum(axis=1)
+    if n == 0:
+        nobody = ItemFigures(
+            n=0,
+            p=TooFew(0, max(needed.difficulty, 1)),
+            sd=TooFew(0, max(needed.spread, 2)),
+            item_total=TooFew(0, max(needed.correlation, 3)),
+            alpha_without=TooFew(0, max(needed.reliability, 2)),
+        )
+        return [nobody] * k
+    # Moments about the means give the figures of all items at once: var(rest) = var(total) + var(item) - 2 cov.
+    centred = matrix - matrix.mean(axis=0)
+    total = centred.sum(axis=1)
+    item, both, whole = np.einsum("ij,ij->j", centred, centred), centred.T @ total, float(total @ total)
+    rest = whole + item - 2 * both
+    rest[rest <= 1e-12 * (whole + item)] = 0.0
+    item[~(np.ptp(matrix, axis=0) > 1e-9 * np.maximum(1.0, np.abs(matrix).max(axis=0)))] = 0.0
     return [
         ItemFigures(
             n=n,
-            p=float(column.mean() / mark) if n >= max(needed.difficulty, 1) else TooFew(n, max(needed.difficulty, 1)),
-            sd=_sd(column, needed),
-            item_total=_correlation(column, total - column, needed),
-            alpha_without=_alpha(np.delete(matrix, index, axis=1), needed),
+            p=float(matrix[:, j].mean() / marks[j]) if n >= max(needed.difficulty, 1) else TooFew(n, max(needed.difficulty, 1)),
+            sd=_sd(matrix[:, j], needed),
+            item_total=_pearson(n, float(both[j] - item[j]), float(item[j] * rest[j]), needed),
+            alpha_without=_alpha(n, k - 1, float(item.sum() - item[j]), float(rest[j]), needed),
         )
-        for index, (column, mark) in enumerate(zip(matrix.T, marks, strict=True))
+        for j in range(k)
     ]
 
 
@@ -123,47 +121,35 @@ def form_figures(scores: npt.ArrayLike, needed: Needed = DEFAULTS) -> FormFigure
     matrix = _matrix(scores)
     n, k = matrix.shape
     total = matrix.sum(axis=1)
-    sd, alpha = _sd(total, needed), _alpha(matrix, needed)
+    items = float(((matrix - matrix.mean(axis=0)) ** 2).sum()) if n else 0.0
+    whole = float(((total - total.mean()) ** 2).sum()) if has_spread(total) else 0.0
+    sd, alpha = _sd(total, needed), _alpha(n, k, items, whole, needed)
     sem: Figure = sd if not isinstance(sd, float) else alpha
     if isinstance(sd, float) and isinstance(alpha, float):
         sem = sd * float(np.sqrt(1.0 - max(alpha, 0.0)))
     return FormFigures(n=n, items=k, mean=float(total.mean()) if n else TooFew(0, 1), sd=sd, alpha=alpha, sem=sem)
 
 
-def _has_spread(values: Floats) -> bool:
-    # Sums of tenths of marks differ in the last bit; that is not a spread.
-    return bool(np.ptp(values) > 1e-9 * max(1.0, float(np.abs(values).max())))
-
-
 def _sd(values: Floats, needed: Needed) -> Figure:
     if len(values) < max(needed.spread, 2):
         return TooFew(len(values), max(needed.spread, 2))
-    return float(values.std(ddof=1)) if _has_spread(values) else 0.0
+    return float(values.std(ddof=1)) if has_spread(values) else 0.0
 
 
-def _correlation(a: Floats, b: Floats, needed: Needed) -> Figure:
-    """Pearson; for a 0/1 item this is the point-biserial."""
-    least = max(needed.correlation, 3)
-    if len(a) < least:
-        return TooFew(len(a), least)
-    if not (_has_spread(a) and _has_spread(b)):
-        return NoSpread(len(a))
-    x, y = a - a.mean(), b - b.mean()
-    return float(np.clip((x @ y) / np.sqrt((x @ x) * (y @ y)), -1.0, 1.0))
+def _pearson(n: int, products: float, squares: float, needed: Needed) -> Figure:
+    """Pearson from sums about the means; for a 0/1 item this is the point-biserial. ``squares``: product of both sums."""
+    if n < max(needed.correlation, 3):
+        return TooFew(n, max(needed.correlation, 3))
+    return float(np.clip(products / np.sqrt(squares), -1.0, 1.0)) if squares > 0 else NoSpread(n)
 
 
-def _alpha(matrix: Floats, needed: Needed) -> Figure:
-    """Cronbach (1951): k/(k-1) · (1 - sum of item variances / variance of the total)."""
-    n, k = matrix.shape
-    least = max(needed.reliability, 2)
-    if n < least:
-        return TooFew(n, least)
+def _alpha(n: int, k: int, items: float, whole: float, needed: Needed) -> Figure:
+    """Cronbach (1951): k/(k-1) · (1 - sum of item variances / variance of the total), from sums of squares."""
+    if n < max(needed.reliability, 2):
+        return TooFew(n, max(needed.reliability, 2))
     if k < 2:
         return TooFew(k, 2)
-    total = matrix.sum(axis=1)
-    if not _has_spread(total):
-        return NoSpread(n)
-    return float(k / (k - 1) * (1.0 - matrix.var(axis=0, ddof=1).sum() / total.var(ddof=1)))
+    return k / (k - 1) * (1.0 - items / whole) if whole > 0 else NoSpread(n)
 
 
 def option_figures(chosen: npt.ArrayLike, totals: npt.ArrayLike, options: int, needed: Needed = DEFAULTS) -> list[OptionFigures]:
