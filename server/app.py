@@ -101,6 +101,7 @@ def _duties(app: FastAPI) -> list[Duty]:
 
     return [
         Duty("mark what has ended", 3, lambda: duty.queue_due(state.dbs, state.clock, state.jobs)),
+        Duty("wake the child for heavy work", 5, state.jobs.wake_if_waiting),
         Duty("release what was reserved and never sealed", 600, sweep_ledger),
     ]
 

@@ -131,6 +131,13 @@ class Jobs:
                 env=_child_environment(self._settings),
             )
 
+    def wake_if_waiting(self) -> None:
+        """The sweeper behind `wake`: a child that was just ending may have missed it."""
+        with reading(self._dbs) as db:
+            waiting = db.execute(select(col(Job.id)).where(col(Job.state) == "queued").limit(1)).first()
+        if waiting is not None:
+            self.wake()
+
     def fail_orphans(self) -> None:
         """At start-up: what was running when the process ended did not finish."""
         with transaction(self._dbs) as db:

@@ -47,7 +47,7 @@ ACTIONS: Mapping[str, frozenset[str]] = {
         "board.see": "exam_officer invigilator supervisor",
         "room.act": "exam_officer invigilator",
         # results
-        "results.read": "results_officer supervisor exam_officer",
+        "results.read": "results_officer supervisor exam_officer bank_manager",
         "results.mark": "results_officer",
         "results.publish": "results_officer",
         "key.correct": "results_officer bank_manager",
