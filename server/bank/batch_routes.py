@@ -5,10 +5,10 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request, Response
 
 from itembank.lifecycle import may_decide_batch
-from server.bank import batches
+from server.bank import batches, runway_view
 from server.bank.scope import Reviewer, library, own_bank, own_batch, say
 from server.bank.words import BATCH_STATES, HOW, KINDS
-from server.db import Db, ReadDb
+from server.db import Db, ReadDb, transaction
 from server.errors import FieldError, Invalid
 from server.pages import _, page, redirect
 
@@ -40,7 +40,6 @@ def batch_page(request: Request, db: ReadDb, who: Reviewer, bank_id: int, batch_
 @router.post("/{bank_id:int}/batches/{batch_id:int}/approve")
 def approve(
     request: Request,
-    db: Db,
     who: Reviewer,
     bank_id: int,
     batch_id: int,
@@ -48,10 +47,14 @@ def approve(
     note: Annotated[str, Form(max_length=500)] = "",
 ) -> Response:
     """Take all items of the import into the bank."""
-    bank = own_bank(db, who, bank_id)
-    batch = own_batch(db, bank, batch_id)
-    with library():
-        count = batches.approve(db, who, batch, read or [], note.strip(), now=request.app.state.clock.now())
+    state = request.app.state
+    with transaction(state.dbs) as db:
+        bank = own_bank(db, who, bank_id)
+        batch = own_batch(db, bank, batch_id)
+        with library():
+            count = batches.approve(db, who, batch, read or [], note.strip(), now=state.clock.now())
+        runway_view.ask_all(db, state.jobs, who, bank)
+    state.jobs.wake()
     return redirect(request, f"/bank/{bank_id}", _("%(count)s items are in the bank."), count=count)
 
 

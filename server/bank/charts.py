@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup, escape
 
-_WIDTH, _HEIGHT, _LEFT, _BOTTOM = 300, 130, 26, 22
+_WIDTH, _WIDE, _HEIGHT, _LEFT, _BOTTOM = 300, 460, 130, 26, 22
 
 
 def histogram(counts: Mapping[int, int], labels: Sequence[int], title: str, highest: int) -> Markup:
@@ -38,16 +38,16 @@ def grouped_bars(rows: Sequence[tuple[str, Sequence[int]]], names: Sequence[str]
         y = 4 + n * group
         parts.append(f'<text x="{left - 8}" y="{y + len(names) * bar / 2 + 4:.1f}" text-anchor="end">{escape(label)}</text>')
         for k, count in enumerate(counts):
-            width = max(1.0, (_WIDTH - left - 26) * count / top)
+            width = max(1.0, (_WIDE - left - 26) * count / top)
             parts.append(
                 f'<rect class="bar s{k % 4}" x="{left}" y="{y + k * bar}" width="{width:.1f}" height="{bar - 2}" rx="2"/>'
             )
-        parts.append(f'<text x="{_WIDTH - 20}" y="{y + len(names) * bar / 2 + 4:.1f}">{max(counts, default=0)}</text>')
-    return _picture(title, parts, height)
+        parts.append(f'<text x="{_WIDE - 20}" y="{y + len(names) * bar / 2 + 4:.1f}">{max(counts, default=0)}</text>')
+    return _picture(title, parts, height, _WIDE)
 
 
-def _picture(title: str, parts: Sequence[str], height: int) -> Markup:
+def _picture(title: str, parts: Sequence[str], height: int, width: int = _WIDTH) -> Markup:
     inside = "".join(parts)
     return Markup(  # noqa: S704
-        f'<svg class="chart" viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="{escape(title)}">{inside}</svg>'
+        f'<svg class="chart" viewBox="0 0 {width} {height}" role="img" aria-label="{escape(title)}">{inside}</svg>'
     )

@@ -85,7 +85,7 @@ def _where(field: str) -> str:
     name, _dot, number = field.partition(".")
     if name == "options" and number:
         return translate(_("Option %(letter)s"), letter=letter(int(number)))
-    words = {"stem": _("Text"), "options": _("Options"), "key": _("Answer"), "source": _("Source clause"), "kind": _("Kind")}
+    words = {"stem": _("Text"), "options": _("Options"), "key": _("Answer"), "source": _("Source clause"), "kind": _("Item kind")}
     return translate(words[name]) if name in words else ""
 
 

@@ -10,6 +10,7 @@ from itembank import papers
 from itembank.errors import ItemBankError
 from itembank.tables import Form
 from server.audit import trail
+from server.bank.runway_view import runway_of
 from server.bank.shortage_words import explained
 from server.db import transaction
 from server.errors import AppError
@@ -51,6 +52,7 @@ def make_papers(context: JobContext, args: dict[str, Any]) -> dict[str, Any]:
         )
     except ItemBankError as refusal:
         raise AppError(refusal.message.msgid, **refusal.message.params) from refusal
+    lasts = runway_of(context, int(args["blueprint_id"]))
     if isinstance(made, papers.Infeasible):
-        return {"infeasible": explained(made.explanation), "forms": made.forms}
-    return {"paper_set_id": made.paper_set_id, "attempts": made.attempts}
+        return {"infeasible": explained(made.explanation), "forms": made.forms, "runway": lasts}
+    return {"paper_set_id": made.paper_set_id, "attempts": made.attempts, "runway": lasts}

@@ -15,6 +15,8 @@ from server.jobs import Job, JobContext, Jobs
 from server.pages import _
 
 KIND: Final = "bank.runway"
+MAKING: Final = "bank.make_papers"
+"""Making papers changes how long the bank lasts, so that job answers too."""
 
 
 @dataclass(frozen=True)
@@ -31,20 +33,20 @@ def runways(db: Session, bank: Bank) -> list[RunwayLine]:
     """One line for each blueprint in force."""
     plans = select(Blueprint).where(col(Blueprint.bank_id) == bank.id, col(Blueprint.retired_at).is_(None))
     found = list(db.execute(plans.order_by(col(Blueprint.id))).scalars())
-    jobs = select(Job).where(col(Job.institution_id) == bank.institution_id, col(Job.kind) == KIND).order_by(col(Job.id).desc())
+    jobs = select(Job).where(col(Job.institution_id) == bank.institution_id, col(Job.kind).in_((KIND, MAKING)))
     latest: dict[int, Job] = {}
     running: set[int] = set()
-    for job in db.execute(jobs.limit(200)).scalars():
+    for job in db.execute(jobs.order_by(col(Job.id).desc()).limit(200)).scalars():
         number = int(job.args.get("blueprint_id", 0))
         if job.state in {"queued", "running"}:
             running.add(number)
-        elif job.state == "done":
+        elif job.state == "done" and "runway" in (job.result or {}):
             latest.setdefault(number, job)
     return [_line(plan, latest.get(plan.id), plan.id in running) for plan in found]
 
 
 def _line(plan: Blueprint, job: Job | None, running: bool) -> RunwayLine:
-    return RunwayLine(plan, job.result if job else None, job.ended_at if job else None, running)
+    return RunwayLine(plan, (job.result or {})["runway"] if job else None, job.ended_at if job else None, running)
 
 
 def ask(db: Session, jobs: Jobs, who: Staff, blueprint_id: int) -> None:
@@ -52,13 +54,25 @@ def ask(db: Session, jobs: Jobs, who: Staff, blueprint_id: int) -> None:
     jobs.submit(db, KIND, {"blueprint_id": blueprint_id}, who.actor)
 
 
+def ask_all(db: Session, jobs: Jobs, who: Staff, bank: Bank) -> None:
+    """The same for every blueprint in force: the bank has changed."""
+    for line in runways(db, bank):
+        if not line.running:
+            ask(db, jobs, who, line.blueprint.id)
+
+
 def compute(context: JobContext, args: dict[str, Any]) -> dict[str, Any]:
-    """In the child: how many more sets, and what the set after them lacks."""
+    """In the child: how long the bank lasts under one blueprint."""
+    context.progress(0, 1, _("Counting"))
+    return {"runway": runway_of(context, int(args["blueprint_id"]))}
+
+
+def runway_of(context: JobContext, blueprint_id: int) -> dict[str, Any]:
+    """How many more sets, and what the set after them lacks. Loads the solver: in the child only."""
     from itembank.runway import runway
 
     with reading(context.dbs) as db:
-        found = runway(db, int(args["blueprint_id"]))
-    context.progress(1, 1, _("Counting"))
+        found = runway(db, blueprint_id)
     return {
         "sets": found.sets,
         "forms": found.forms,

@@ -4,7 +4,7 @@ Every route that takes an id goes through `own_bank` or `own_item`: another inst
 do not exist.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Annotated
 
@@ -18,6 +18,7 @@ from itembank.errors import Message
 from itembank.tables import Bank, Blueprint, ImportBatch, Item, PaperSet
 from server.auth.staff import Staff, allow
 from server.auth.tables import Person
+from server.bank.words import FORM_STATES
 from server.errors import Conflict, FieldError, Invalid, NotFound
 from server.pages import _, translate
 
@@ -116,4 +117,12 @@ def library() -> Iterator[None]:
         fields = [FieldError(p.field, p.problem.msgid, tuple(p.problem.params.items())) for p in refusal.problems]
         raise Invalid(fields=fields) from refusal
     except errors.ItemBankError as refusal:
-        raise Conflict(refusal.message.msgid, **refusal.message.params) from refusal
+        raise Conflict(refusal.message.msgid, **_in_words(refusal.message.params)) from refusal
+
+
+def _in_words(params: Mapping[str, errors.Param]) -> dict[str, errors.Param]:
+    """States of forms by their words."""
+    return {
+        name: translate(FORM_STATES[value][0]) if name in {"state", "wanted"} and value in FORM_STATES else value
+        for name, value in params.items()
+    }
