@@ -153,6 +153,8 @@ class Jobs:
             if self._child is not None and self._child.poll() is None:
                 self._child.terminate()
                 self._child.wait(timeout=5)
+            if self._child is not None and self._child.stdin is not None:
+                self._child.stdin.close()
 
 
 def _child_environment(settings: Settings) -> dict[str, str]:
