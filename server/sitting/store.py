@@ -1,7 +1,9 @@
 """The writer's SQL, on SQLite and PostgreSQL: the number of statements does not depend on the size of a batch.
 
-Rows travel as plain tuples through the driver (`exec_driver_sql`): a save pays for no ORM object and no statement
-compilation. Times are Unix ms in `Sitting` and aware UTC in SQL; the text form on SQLite is SQLAlchemy's own.
+Rows travel as plain tuples over the driver's own connection: a save pays for no ORM object, no statement compilation and
+no result metadata, which together cost more than everything else of a small batch. The connection is made by the engine,
+so it has the engine's settings. Times are Unix ms in `Sitting` and aware UTC in SQL; the text form on SQLite is
+SQLAlchemy's own.
 """
 
 import hashlib
@@ -9,10 +11,10 @@ import json
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import msgspec
-from sqlalchemy import Connection, Engine, Table, insert
+from sqlalchemy import Engine, Table
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import SQLModel
@@ -26,6 +28,9 @@ from server.sitting.tables import JournalEvent, QuarantinedOperation, SittingRow
 
 QUARANTINE_MAX = 1_000
 """Operations kept apart per sitting: an honest client has a few dozen, a flood must not fill the disk."""
+
+CHECKPOINT_PAGES = 4_000
+"""16 MB of WAL."""
 
 Seen = dict[tuple[int, int], dict[str, Any]]
 Row = tuple[Any, ...]
@@ -51,6 +56,7 @@ def _columns(model: type[SQLModel]) -> list[str]:
 
 SITTING = _columns(SittingRow)
 JOURNAL = _columns(JournalEvent)
+AUDIT = [name for name in _columns(AuditRow) if name != "id"]
 SAVED = ["ack", "n", "head", "last_at", "reports", "answered", "flagged"]
 """What a plain save changes: none of it is indexed."""
 REST = [name for name in SITTING if name not in ("exam_session_id", "entry_no")]
@@ -64,20 +70,32 @@ def _bits(bits: int) -> bytes:
     return bits.to_bytes((bits.bit_length() + 7) // 8, "little")
 
 
+class Connection(Protocol):
+    """The driver's connection (sqlite3 or psycopg), as far as it is used here."""
+
+    def cursor(self) -> Any:
+        """A cursor."""
+
+    def close(self) -> None:
+        """Close it."""
+
+
 def trouble(error: BaseException) -> Literal["retry", "storage", "data"]:
     """What a failed batch means: try again (a lock), nothing can be stored now, or something in it cannot be stored."""
-    if not isinstance(error, DBAPIError):
-        return "storage" if isinstance(error, OSError) else "data"
-    state = getattr(error.orig, "sqlstate", None)
-    text = str(error.orig).lower()
-    if state in ("55P03", "40P01", "40001") or "locked" in text or "busy" in text:
-        return "retry"
-    if error.connection_invalidated:
+    if isinstance(error, DBAPIError) and error.orig is not None:
+        error = error.orig
+    if isinstance(error, OSError):
         return "storage"
-    kind = type(error.orig).__name__
+    name, module = type(error).__name__, type(error).__module__.partition(".")[0]
+    if module not in ("sqlite3", "psycopg"):
+        return "data"
+    state = getattr(error, "sqlstate", None)
+    text = str(error).lower()
+    if state in ("55P03", "40P01", "40001") or "database is locked" in text or "table is locked" in text:
+        return "retry"
     if state is not None:
         return "data" if state[:2] in ("22", "23", "42", "P0") else "storage"
-    return "storage" if kind in ("OperationalError", "InternalError", "DatabaseError", "AdminShutdown") else "data"
+    return "storage" if name in ("OperationalError", "InternalError", "DatabaseError") else "data"
 
 
 class Store:
@@ -88,9 +106,23 @@ class Store:
 
     def connect(self) -> Connection:
         """A connection of the writer's own, kept for long, never given back to the pool."""
-        connection = self.engine.connect()
-        connection.detach()
-        return connection
+        pooled = self.engine.raw_connection()
+        raw: Connection = pooled.driver_connection  # type: ignore[assignment]
+        pooled.detach()
+        self._prepare(raw.cursor())
+        return raw
+
+    def begin(self, connection: Connection) -> None:
+        """Begin a transaction that will write."""
+        connection.cursor().execute(self.begins)
+
+    def commit(self, connection: Connection) -> None:
+        """Make it durable; what is answered afterwards is on disk."""
+        connection.cursor().execute("COMMIT")
+
+    def roll_back(self, connection: Connection) -> None:
+        """Undo, if there is anything to undo."""
+        raise NotImplementedError
 
     def load(self, connection: Connection, keys: Sequence[Key]) -> dict[Key, Sitting]:
         """Lock and read the sittings of `keys`, in id order; those that do not exist are missing."""
@@ -144,14 +176,18 @@ class Store:
 
     def save(self, connection: Connection, sittings: Iterable[Sitting], *, columns: list[str]) -> None:
         """Update sittings: `columns` is `SAVED` for plain saves, `REST` otherwise."""
-        names = [*columns, "exam_session_id", "entry_no"]
-        self._update(connection, columns, [self._row(sitting, names) for sitting in sittings])
+        if columns is SAVED:
+            rows = [self._saved(sitting) for sitting in sittings]
+        else:
+            names = [*columns, "exam_session_id", "entry_no"]
+            rows = [self._row(sitting, names) for sitting in sittings]
+        self._update(connection, columns, rows)
 
     def keep_apart(self, connection: Connection, kept: Iterable[tuple[Key, Quarantined]]) -> None:
         """Add operations to the quarantine; the same content twice is one row, and there is a limit per sitting."""
         rows = [(*key, q.epoch, q.op, digest(q), q.reason, self.time(q.at), json.dumps(q.content)) for key, q in kept]
         mark = self.mark
-        connection.exec_driver_sql(
+        connection.cursor().executemany(
             f"INSERT INTO quarantined_operation ({', '.join(_columns(QuarantinedOperation)[:-1])}) "  # noqa: S608
             f"SELECT {self.quarantine_marks} WHERE (SELECT count(*) FROM quarantined_operation "
             f"WHERE exam_session_id = {mark} AND entry_no = {mark}) < {QUARANTINE_MAX} ON CONFLICT DO NOTHING",
@@ -161,23 +197,31 @@ class Store:
     def admitted(self, connection: Connection, rows: list[Row]) -> None:
         """Note which event counted quarantined operations: (n, exam_session_id, entry_no, epoch, op, digest)."""
         mark = self.mark
-        connection.exec_driver_sql(
+        connection.cursor().executemany(
             f"UPDATE quarantined_operation SET admitted_n = {mark} WHERE exam_session_id = {mark} "  # noqa: S608
             f"AND entry_no = {mark} AND epoch = {mark} AND op = {mark} AND digest = {mark} AND admitted_n IS NULL",
             rows,
         )
 
     def audit(self, connection: Connection, rows: list[dict[str, Any]]) -> None:
-        """Audit rows in the transaction of the acts."""
-        connection.execute(insert(AuditRow), rows)
+        """Audit rows in the transaction of the acts; `at` in Unix ms, `detail` plain values."""
+        values = [
+            tuple(
+                self.time(row[name]) if name == "at" else json.dumps(row[name]) if name == "detail" else row[name]
+                for name in AUDIT
+            )
+            for row in rows
+        ]
+        self._insert(connection, "audit_row", AUDIT, values)
 
     def read_events(self, connection: Connection, key: Key) -> list[ev.Event]:
         """The whole journal of one sitting, in order."""
-        rows = connection.exec_driver_sql(
+        cursor = connection.cursor()
+        cursor.execute(
             f"SELECT body, head FROM journal_event WHERE exam_session_id = {self.mark} AND entry_no = {self.mark} ORDER BY n",  # noqa: S608
             key,
         )
-        return [ev.read(bytes(body), bytes(head)) for body, head in rows]
+        return [ev.read(body, head) for body, head in cursor.fetchall()]
 
     def _sitting(self, row: Sequence[Any]) -> Sitting:
         values = list(row)
@@ -190,6 +234,19 @@ class Store:
         if values[_RECEIPT] is not None:
             values[_RECEIPT] = msgspec.json.decode(values[_RECEIPT])
         return Sitting(*values)
+
+    def _saved(self, sitting: Sitting) -> Row:
+        return (
+            sitting.ack,
+            sitting.n,
+            sitting.head,
+            self.time(sitting.last_at),
+            sitting.reports,
+            _bits(sitting.answered),
+            _bits(sitting.flagged),
+            sitting.exam_session_id,
+            sitting.entry_no,
+        )
 
     def _row(self, sitting: Sitting, names: list[str]) -> Row:
         values = []
@@ -208,6 +265,11 @@ class Store:
 
     mark = "?"
     quarantine_marks = ""
+    begins = "BEGIN"
+
+    def _prepare(self, cursor: Any) -> None:
+        """Settings of the writer's own connection."""
+        raise NotImplementedError
 
     def time(self, ms: int) -> Any:
         """A moment as the driver wants it."""
@@ -241,10 +303,27 @@ def digest(kept: Quarantined) -> str:
     return hashlib.sha256(ev.canonical(kept.content)).hexdigest()[:32]
 
 
+def _rows(connection: Connection, statement: str, parameters: tuple[Any, ...]) -> list[Sequence[Any]]:
+    cursor = connection.cursor()
+    cursor.execute(statement, parameters)
+    found: list[Sequence[Any]] = cursor.fetchall()
+    return found
+
+
 class SqliteStore(Store):
     """One statement, prepared once, run over all rows inside the driver; BEGIN IMMEDIATE is the lock."""
 
     quarantine_marks = ", ".join(["?"] * 8)
+    begins = "BEGIN IMMEDIATE"
+
+    def _prepare(self, cursor: Any) -> None:
+        """The same few pages change again and again: fewer checkpoints write each of them less often."""
+        cursor.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+
+    def roll_back(self, connection: Connection) -> None:
+        """ROLLBACK, unless SQLite has done it by itself."""
+        if connection.in_transaction:  # type: ignore[attr-defined]
+            connection.cursor().execute("ROLLBACK")
 
     @staticmethod
     @lru_cache(maxsize=65_536)
@@ -286,24 +365,24 @@ class SqliteStore(Store):
     )
 
     def _select(self, connection: Connection, keys: Sequence[Key], *, lock: bool = True) -> Iterable[Sequence[Any]]:
-        return connection.exec_driver_sql(self._SELECT, (json.dumps(keys),)).fetchall()
+        return _rows(connection, self._SELECT, (json.dumps(keys),))
 
     def _changed(self, connection: Connection, exam_session_ids: list[int], since: str) -> Iterable[Sequence[Any]]:
-        return connection.exec_driver_sql(self._CHANGED, (json.dumps(exam_session_ids), since)).fetchall()
+        return _rows(connection, self._CHANGED, (json.dumps(exam_session_ids), since))
 
     def _at(self, connection: Connection, places: Sequence[Row]) -> Iterable[Sequence[Any]]:
-        return connection.exec_driver_sql(self._AT, (json.dumps(places),)).fetchall()
+        return _rows(connection, self._AT, (json.dumps(places),))
 
     def _journaled(self, connection: Connection, wanted: Sequence[Row]) -> Iterable[Sequence[Any]]:
-        return connection.exec_driver_sql(self._SEEN, (json.dumps(wanted),)).fetchall()
+        return _rows(connection, self._SEEN, (json.dumps(wanted),))
 
     def _insert(self, connection: Connection, table: str, columns: list[str], rows: list[Row]) -> None:
         marks = ", ".join("?" * len(columns))
-        connection.exec_driver_sql(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", rows)  # noqa: S608
+        connection.cursor().executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", rows)  # noqa: S608
 
     def _update(self, connection: Connection, columns: list[str], rows: list[Row]) -> None:
         sets = ", ".join(f"{name} = ?" for name in columns)
-        connection.exec_driver_sql(
+        connection.cursor().executemany(
             f"UPDATE sitting SET {sets} WHERE exam_session_id = ? AND entry_no = ?",  # noqa: S608
             rows,
         )
@@ -318,13 +397,23 @@ class PostgresStore(Store):
     mark = "%s"
     quarantine_marks = "%s::int, %s::int, %s::int, %s::int, %s, %s, %s::timestamptz, %s::json"
 
-    def connect(self) -> Connection:
-        """With short limits: a stopped worker must not stall the rest, nor a lock the queue."""
-        connection = super().connect()
+    def _prepare(self, cursor: Any) -> None:
+        """Short limits: a stopped worker must not stall the rest, nor a lock the queue. This module begins and commits."""
+        cursor.connection.rollback()
+        cursor.connection.autocommit = True
         for setting in ("lock_timeout = '300ms'", "idle_in_transaction_session_timeout = '3s'"):
-            connection.exec_driver_sql(f"SET {setting}")
-        connection.commit()
-        return connection
+            cursor.execute(f"SET {setting}")
+
+    def commit(self, connection: Connection) -> None:
+        """PostgreSQL answers COMMIT of a failed transaction by ROLLBACK and no error: that is not stored."""
+        cursor = connection.cursor()
+        cursor.execute("COMMIT")
+        if cursor.statusmessage != "COMMIT":
+            raise OSError("the transaction was rolled back at its commit")
+
+    def roll_back(self, connection: Connection) -> None:
+        """ROLLBACK; a dead connection raises."""
+        connection.cursor().execute("ROLLBACK")
 
     def time(self, ms: int) -> datetime:
         """psycopg takes aware times."""
@@ -336,37 +425,41 @@ class PostgresStore(Store):
 
     def _select(self, connection: Connection, keys: Sequence[Key], *, lock: bool = True) -> Iterable[Sequence[Any]]:
         locking = "ORDER BY s.exam_session_id, s.entry_no FOR NO KEY UPDATE OF s" if lock else ""
-        return connection.exec_driver_sql(
+        return _rows(
+            connection,
             f"SELECT {', '.join('s.' + name for name in SITTING)} FROM sitting AS s "  # noqa: S608
             f"JOIN unnest(%s::int[], %s::int[]) AS k(a, b) ON s.exam_session_id = k.a AND s.entry_no = k.b {locking}",
             ([key[0] for key in keys], [key[1] for key in keys]),
-        ).fetchall()
+        )
 
     def _changed(self, connection: Connection, exam_session_ids: list[int], since: datetime) -> Iterable[Sequence[Any]]:
-        return connection.exec_driver_sql(
+        return _rows(
+            connection,
             f"SELECT {', '.join(SITTING)} FROM sitting WHERE exam_session_id = ANY(%s) AND changed_at > %s",  # noqa: S608
             (exam_session_ids, since),
-        ).fetchall()
+        )
 
     def _at(self, connection: Connection, places: Sequence[Row]) -> Iterable[Sequence[Any]]:
-        return connection.exec_driver_sql(
+        return _rows(
+            connection,
             "SELECT j.exam_session_id, j.entry_no, j.body, j.head FROM journal_event AS j "
             "JOIN unnest(%s::int[], %s::int[], %s::int[]) AS k(a, b, c) "
             "ON j.exam_session_id = k.a AND j.entry_no = k.b AND j.n = k.c",
             tuple([row[place] for row in places] for place in range(3)),
-        ).fetchall()
+        )
 
     def _journaled(self, connection: Connection, wanted: Sequence[Row]) -> Iterable[Sequence[Any]]:
-        return connection.exec_driver_sql(
+        return _rows(
+            connection,
             "SELECT j.exam_session_id, j.entry_no, j.body, j.head FROM journal_event AS j "
             "JOIN unnest(%s::int[], %s::int[], %s::int[], %s::int[], %s::int[]) AS k(a, b, c, d, e) "
             "ON j.exam_session_id = k.a AND j.entry_no = k.b AND j.epoch = k.c AND j.op BETWEEN k.d AND k.e",
             tuple([row[place] for row in wanted] for place in range(5)),
-        ).fetchall()
+        )
 
     def _insert(self, connection: Connection, table: str, columns: list[str], rows: list[Row]) -> None:
         arrays = ", ".join(f"%s::{_array_type(table, name)}" for name in columns)
-        connection.exec_driver_sql(
+        connection.cursor().execute(
             f"INSERT INTO {table} ({', '.join(columns)}) SELECT * FROM unnest({arrays})",  # noqa: S608
             tuple(list(values) for values in zip(*rows, strict=True)),
         )
@@ -375,7 +468,7 @@ class PostgresStore(Store):
         names = [*columns, "exam_session_id", "entry_no"]
         arrays = ", ".join(f"%s::{_array_type('sitting', name)}" for name in names)
         sets = ", ".join(f"{name} = v.{name}" for name in columns)
-        connection.exec_driver_sql(
+        connection.cursor().execute(
             f"UPDATE sitting AS s SET {sets} FROM unnest({arrays}) AS v({', '.join(names)}) "  # noqa: S608
             "WHERE s.exam_session_id = v.exam_session_id AND s.entry_no = v.entry_no",
             tuple(list(values) for values in zip(*rows, strict=True)),

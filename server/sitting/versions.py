@@ -20,7 +20,7 @@ from server.db import Databases
 from server.sitting.commands import Key
 from server.sitting.exams import Exam, read_exams
 from server.sitting.state import Sitting
-from server.sitting.store import Store, store_for, to_ms
+from server.sitting.store import Connection, Store, store_for, to_ms
 
 log = structlog.get_logger()
 
@@ -221,7 +221,8 @@ class Hub:
                 self._wake(key)
 
     def _read(self, exam_ids: list[int], unknown: list[Key]) -> tuple[dict[int, Exam], list[Sitting], dict[Key, Any]]:
-        with self._dbs.read.connect() as connection:
+        with self._dbs.read.connect() as pooled:
+            connection: Connection = pooled.connection.driver_connection  # type: ignore[assignment]
             sittings = self._store.changed(connection, exam_ids, self._since - OVERLAP_MS)
             for start in range(0, len(unknown), CHUNK):
                 sittings += self._store.peek(connection, unknown[start : start + CHUNK])

@@ -17,7 +17,6 @@ from concurrent.futures import Future
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection
 
 from server.clock import Clock
 from server.sitting import store as sql
@@ -27,7 +26,7 @@ from server.sitting.events import Event
 from server.sitting.operations import content_of
 from server.sitting.rules import decide
 from server.sitting.state import Sitting, blank
-from server.sitting.store import REST, SAVED, Store, to_ms
+from server.sitting.store import REST, SAVED, Connection, Store, to_ms
 
 log = structlog.get_logger()
 
@@ -204,11 +203,11 @@ class Writer:
         if connection is None:
             connection = self._connection = self.store.connect()
         batch = _Batch(self.store, connection)
-        connection.begin()
+        self.store.begin(connection)
         batch.read(jobs)
         outcomes = [batch.decide(job) for job in jobs]
-        batch.store_all(to_ms(self.clock.now()))
-        connection.commit()
+        batch.store_all(self.now_ms())
+        self.store.commit(connection)
         return outcomes, batch.changed()
 
     def _roll_back(self, error: BaseException) -> None:
@@ -216,12 +215,9 @@ class Writer:
         if connection is None:
             return
         try:
-            connection.rollback()
+            self.store.roll_back(connection)
         except Exception as second:  # a dead connection cannot roll back; the database does
             log.warning("writer_rollback_failed", first=type(error).__name__, second=type(second).__name__)
-            self._drop_connection()
-            return
-        if connection.closed or connection.invalidated or connection.in_transaction():
             self._drop_connection()
 
     def _drop_connection(self) -> None:
@@ -367,7 +363,7 @@ def _audit_row(command: StaffCommand, decision: Decision, now_ms: int) -> dict[s
     if hasattr(command, "ms"):
         detail["ms"] = command.ms
     return {
-        "at": sql.to_datetime(now_ms),
+        "at": now_ms,
         "institution_id": decision.sitting.institution_id or None,
         "actor_kind": command.actor.kind,
         "actor_id": command.actor.id,
