@@ -11,7 +11,7 @@ from server.auth.staff import Staff, allow
 from server.db import Db, ReadDb
 from server.errors import Conflict, Invalid, NotFound
 from server.pages import XLSX, _, beijing, download, page, redirect, translate
-from server.registry import reading
+from server.registry import choices
 from server.registry.labels import LEVEL_WORDS
 from server.registry.sheets import Column, workbook
 from server.registry.tables import Centre, Occupation, Plan, Room
@@ -27,7 +27,7 @@ Text = Annotated[str, Form(max_length=100)]
 @router.get("/centres")
 def list_centres(request: Request, db: ReadDb, who: Reader) -> Response:
     """Centres with their rooms."""
-    return page(request, "registry/centres.html", centres=reading.centres(db, who))
+    return page(request, "registry/centres.html", centres=choices.centres(db, who))
 
 
 @router.get("/centres.xlsx")
@@ -37,7 +37,7 @@ def export_centres(request: Request, db: ReadDb, who: Reader) -> Response:
     columns = [Column(translate(word), 20) for word in words]
     rows = [
         [centre.name, centre.address, room.number, room.name, room.capacity, room.columns, room.spare]
-        for centre, rooms in reading.centres(db, who)
+        for centre, rooms in choices.centres(db, who)
         for room in rooms
     ]
     title = translate(_("Centres and rooms"))
@@ -147,7 +147,7 @@ def change_room(
 ) -> Response:
     """Change a room."""
     room = _room(db, who, room_id)
-    if (form.capacity < room.capacity or form.columns != room.columns) and reading.room_in_use(db, room_id):
+    if (form.capacity < room.capacity or form.columns != room.columns) and choices.room_in_use(db, room_id):
         raise Conflict(_("Candidates are seated in this room for an exam to come: its seats cannot shrink or move."))
     for name, value in form:
         setattr(room, name, value)
@@ -171,8 +171,8 @@ def _save_room(request: Request, db: Session, who: Staff, room: Room) -> Respons
 @router.get("/plans")
 def list_plans(request: Request, db: ReadDb, who: Reader) -> Response:
     """Announced plans, and a form for another."""
-    occupations = db.exec(select(Occupation).order_by(col(Occupation.code))).all()
-    rows = reading.plans(db, who.institution_id)
+    occupations = choices.occupations(db, who.institution_id)
+    rows = choices.plans(db, who.institution_id)
     return page(request, "registry/plans.html", rows=rows, occupations=occupations, levels=LEVEL_WORDS)
 
 
@@ -182,7 +182,7 @@ def export_plans(request: Request, db: ReadDb, who: Reader) -> Response:
     words = [_("Code"), _("Plan"), _("Occupation"), _("Level"), _("Announced"), _("Exam sessions")]
     rows = [
         [plan.code, plan.name, f"{occupation.code} {occupation.name}", plan.level, beijing(plan.announced_at), number]
-        for plan, occupation, number in reading.plans(db, who.institution_id)
+        for plan, occupation, number in choices.plans(db, who.institution_id)
     ]
     title = translate(_("Plans"))
     return download(f"{title}.xlsx", workbook(title, [Column(translate(word), 24) for word in words], rows), XLSX)
@@ -195,12 +195,13 @@ def create_plan(
     who: Officer,
     code: Short,
     name: Text,
-    occupation_id: Annotated[int, Form()],
+    occupation: Short,
     level: Annotated[str, Form(max_length=10)],
 ) -> Response:
     """Announce a plan."""
     code, name = code.strip(), name.strip()
-    if not code or not name or db.get(Occupation, occupation_id) is None or level not in LEVEL_WORDS:
+    known = dict(choices.occupations(db, who.institution_id))
+    if not code or not name or occupation not in known or level not in LEVEL_WORDS:
         raise Invalid(_("Code, name, occupation and level are needed."))
     same = select(col(Plan.id)).where(Plan.institution_id == who.institution_id, Plan.code == code)
     if db.exec(same).first() is not None:
@@ -210,7 +211,7 @@ def create_plan(
         institution_id=who.institution_id,
         code=code,
         name=name,
-        occupation_id=occupation_id,
+        occupation_id=_occupation_id(db, occupation, known[occupation]),
         level=level,
         announced_at=now,
     )
@@ -218,3 +219,13 @@ def create_plan(
     db.flush()
     trail.append(db, who.actor, "plan.announced", f"plan:{plan.id}", now=now)
     return redirect(request, "/exams/plans", _("The plan is announced."))
+
+
+def _occupation_id(db: Session, code: str, name: str) -> int:
+    """The row of an occupation, added when a syllabus brought it in and no plan has named it before."""
+    row = db.exec(select(Occupation).where(Occupation.code == code)).first()
+    if row is None:
+        row = Occupation(code=code, name=name)
+        db.add(row)
+        db.flush()
+    return row.id or 0

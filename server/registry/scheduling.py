@@ -16,7 +16,7 @@ from itembank.tables import Blueprint, PaperSet
 from server.audit import trail
 from server.auth.staff import Staff
 from server.errors import Conflict, FieldError, Invalid, NotFound
-from server.registry import reading
+from server.registry import choices, reading
 from server.registry.enrolment import claim
 from server.registry.readiness import Facts, Reason, may_schedule
 from server.registry.rules import SessionProfile
@@ -71,7 +71,7 @@ def _check_owned(db: Session, who: Staff, draft: Draft) -> None:
     if plan is None or plan.institution_id != who.institution_id:
         raise NotFound
     if draft.blueprint_id is not None and draft.blueprint_id not in {
-        key for key, _name, _ms in reading.blueprints(db, who.institution_id)
+        key for key, _name, _ms in choices.blueprints(db, who.institution_id)
     }:
         raise NotFound
     mine = select(col(Room.id)).join(Centre, col(Centre.id) == col(Room.centre_id))
@@ -105,7 +105,7 @@ def choose_paper(db: Session, who: Staff, session: ExamSession, paper_set_id: in
     """Name the paper set; a scheduled exam session goes back to draft, for its readiness has to be looked at again."""
     claim(db, session)
     if paper_set_id is not None:
-        fitting = {choice.id: choice for choice in reading.paper_choices(db, session)}
+        fitting = {choice.id: choice for choice in choices.paper_choices(db, session)}
         if paper_set_id not in fitting:
             raise NotFound
         if fitting[paper_set_id].burned:
@@ -177,7 +177,7 @@ def seat(db: Session, who: Staff, session: ExamSession, *, now: datetime, seed: 
         for room in reading.rooms_of(db, who, session.id or 0)
     ]
     one_form = SessionProfile.from_json(session.profile).form_use == "lot"
-    labels = reading.labels_of(db, session.paper_set_id)
+    labels = choices.labels_of(db, session.paper_set_id)
     places = seat_everyone(entry_nos, rooms, labels, seed, one_form=one_form)
     if isinstance(places, TooFewSeats):
         return places

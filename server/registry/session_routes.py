@@ -8,7 +8,7 @@ from server.auth.staff import Staff, allow
 from server.db import Db, ReadDb
 from server.errors import Conflict, FieldError
 from server.pages import XLSX, _, beijing, download, page, redirect, translate
-from server.registry import reading, scheduling
+from server.registry import choices, reading, scheduling
 from server.registry.labels import FORM_STATES, LEVEL_WORDS, STATES
 from server.registry.readiness import Reason, checklist, editable, may_open, may_schedule
 from server.registry.rules import SessionProfile
@@ -92,7 +92,7 @@ def change_session(request: Request, db: Db, who: Officer, exam_id: int, form: A
 
 
 def _save(request: Request, db: Db, who: Staff, form: SessionForm, session: ExamSession | None) -> Response:
-    draft = read(form, {key: duration for key, _name, duration in reading.blueprints(db, who.institution_id)})
+    draft = read(form, {key: duration for key, _name, duration in choices.blueprints(db, who.institution_id)})
     if isinstance(draft, list):
         return _form_page(request, db, who, form, session, draft)
     session = scheduling.save(db, who, draft, now=request.app.state.clock.now(), session=session)
@@ -114,9 +114,9 @@ def _form_page(
         form=form,
         session=session,
         problems={problem.field: translate(problem.message, **dict(problem.params)) for problem in problems or []},
-        plans=reading.plans(db, who.institution_id),
-        centres=reading.centres(db, who),
-        blueprints=reading.blueprints(db, who.institution_id),
+        plans=choices.plans(db, who.institution_id),
+        centres=choices.centres(db, who),
+        blueprints=choices.blueprints(db, who.institution_id),
         levels=LEVEL_WORDS,
     )
 
@@ -141,7 +141,7 @@ def hub_page(request: Request, db: ReadDb, who: Staff, session: ExamSession, ref
         "facts": facts,
         "checks": checklist(facts),
         "rooms": rooms,
-        "papers": reading.paper_choices(db, session),
+        "papers": choices.paper_choices(db, session),
         "editable": editable(session.state),
         "to_schedule": may_schedule(facts, now) if session.state == "draft" else [],
         "to_open": may_open(facts, now) if session.state == "scheduled" else [],

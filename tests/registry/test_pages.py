@@ -8,14 +8,14 @@ from fastapi.testclient import TestClient
 from sqlalchemy import event
 from sqlmodel import select
 
-from itembank.tables import Form, FormState
+from itembank.tables import Form, FormState, Syllabus
 from server.audit.tables import AuditRow
 from server.clock import FakeClock
 from server.db import reading, transaction
 from server.registry.enrolment import open_id_number
 from server.registry.seating import neighbours
 from server.registry.sheets import read_rows
-from server.registry.tables import Entry, ExamSession, ExamSessionRoom, RosterDraft
+from server.registry.tables import Entry, ExamSession, ExamSessionRoom, Occupation, RosterDraft
 from tests import factories
 from tests.registry.conftest import HEAD, Office, id_number, paper_set, roster_file
 
@@ -357,3 +357,17 @@ def test_a_room_in_use_does_not_shrink(office: Office, client: TestClient) -> No
     assert client.post(f"/exams/rooms/{office.room_ids[0]}/edit", data=data).status_code == 409
     assert client.post(f"/exams/rooms/{office.room_ids[0]}/edit", data=data | {"capacity": 14}).status_code == 303
     assert client.post(f"/exams/rooms/{office.room_ids[0]}/edit", data=data | {"number": "3"}).status_code == 409
+
+
+def test_announce_a_plan_for_an_occupation_of_a_syllabus(office: Office, clock: FakeClock) -> None:
+    with transaction(office.app.state.dbs) as db:
+        row = db.exec(select(Syllabus)).one().model_dump(exclude={"id"})
+        db.add(Syllabus(**row | {"occupation_code": "6-18-01-01", "occupation_name": "车工"}))
+    assert "6-18-01-01 车工" in office.client.get("/exams/plans").text
+    form = {"code": "P2", "name": "车工四级认定计划", "occupation": "6-18-01-01", "level": "4"}
+    assert office.client.post("/exams/plans", data=form).status_code == 303
+    assert office.client.post("/exams/plans", data=form).status_code == 409
+    assert office.client.post("/exams/plans", data=form | {"code": "P3"}).status_code == 303
+    assert office.client.post("/exams/plans", data=form | {"code": "P4", "occupation": "9"}).status_code == 422
+    with reading(office.app.state.dbs) as db:
+        assert len(db.exec(select(Occupation).where(Occupation.code == "6-18-01-01")).all()) == 1
