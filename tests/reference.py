@@ -2,8 +2,8 @@
 
 import argparse
 from pathlib import Path
+from typing import Any
 
-import click
 import typer.main
 from pydantic_core import PydanticUndefined
 
@@ -24,23 +24,22 @@ def settings() -> list[str]:
 
 
 def commands() -> list[str]:
-    group = typer.main.get_command(cli.app)
     lines = ["## Commands", ""]
-    for name, command in _walk(group, "jikao"):
-        usage = " ".join(parameter.make_metavar(click.Context(command)) for parameter in _arguments(command))
-        lines += [f"### `{name}{' ' + usage if usage else ''}`", "", (command.help or "").strip().replace("\n", " "), ""]
-        for option in command.params:
-            if isinstance(option, click.Option) and option.name != "help":
-                lines.append(f"- `{'`, `'.join(option.opts)}`: {option.help or ''}")
-        lines.append("")
+    for name, command in _walk(typer.main.get_command(cli.app), "jikao"):
+        usage = " ".join(f" {one.name.upper()}" for one in command.params if one.param_type_name == "argument")
+        lines += [f"### `{name}{usage}`", "", " ".join((command.help or "").split()), ""]
+        for one in command.params:
+            text = getattr(one, "help", "") or ""
+            if one.param_type_name == "option" and one.name != "help":
+                lines.append(f"- `{'`, `'.join(one.opts)}`: {text}")
+            elif one.param_type_name == "argument":
+                lines.append(f"- {one.name.upper()}: {text}")
+        if command.params:
+            lines.append("")
     return lines
 
 
-def _arguments(command: click.Command) -> list[click.Argument]:
-    return [parameter for parameter in command.params if isinstance(parameter, click.Argument)]
-
-
-def _walk(command: click.Command, name: str) -> list[tuple[str, click.Command]]:
+def _walk(command: Any, name: str) -> list[tuple[str, Any]]:
     inner = getattr(command, "commands", None)
     if not inner:
         return [(name, command)]
