@@ -1,8 +1,8 @@
 """The candidate's API: plain ASGI, outside the framework, because thousands wait on it.
 
 A save is: one pass over the headers, one look-up of the verified cookie, one msgspec parse, the writer, one JSON answer. No
-SQL, no thread pool, no pydantic, no dependency. `CandidateApi` is the outermost middleware and lets everything but
-`/exam/api/` pass. The sitting always comes from the signed cookie, never from what a URL or body could name.
+SQL, no thread pool, no pydantic, no dependency. `server.app.Application` hands everything under `PREFIX` to `CandidateApi`
+before the framework sees it. The sitting always comes from the signed cookie, never from what a URL or body could name.
 """
 
 import re
@@ -13,7 +13,7 @@ from urllib.parse import parse_qs
 import msgspec
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from itembank.errors import ItemBankError
 from server.sitting import profile, reading
@@ -41,17 +41,13 @@ _random = SystemRandom()
 
 
 class CandidateApi:
-    """Answers `/exam/api/*`; the rest goes on to `app`."""
+    """Answers `/exam/api/*`."""
 
-    def __init__(self, app: ASGIApp, core: Core) -> None:
-        self.app = app
+    def __init__(self, core: Core) -> None:
         self.core = core
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Dispatch by path."""
-        if scope["type"] != "http" or not scope["path"].startswith(PREFIX):
-            await self.app(scope, receive, send)
-            return
         asked = Asked(scope)
         given = self.core.tokens.check(asked.cookies)
         name = scope["method"] + " " + scope["path"][len(PREFIX) :]

@@ -24,7 +24,7 @@ router = APIRouter(prefix="/exam", dependencies=[Depends(public)])
 
 
 def install(app: FastAPI) -> Core:
-    """Make the core of this process, put its API before everything else; the wiring starts and stops it."""
+    """Make the core of this process, and its API, which the wiring puts before everything else."""
     state = app.state
     settings = state.settings
     core = Core(
@@ -37,7 +37,7 @@ def install(app: FastAPI) -> Core:
     )
     state.core, state.writer = core, core.writer
     state.on_stop.append(core.hub.let_go)
-    app.add_middleware(CandidateApi, core=core)
+    state.candidate_api = CandidateApi(core)
     return core
 
 

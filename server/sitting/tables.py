@@ -25,7 +25,8 @@ class SittingRow(SQLModel, table=True):
     __tablename__ = "sitting"
     __table_args__ = (
         Index("ix_sitting_changed", "exam_session_id", "changed_at"),
-        {"postgresql_with": {"fillfactor": 70}},  # room for HOT updates: a save changes no indexed column
+        # room for HOT updates (a save changes no indexed column); one tree instead of two on SQLite
+        {"postgresql_with": {"fillfactor": 70}, "sqlite_with_rowid": False},
     )
 
     exam_session_id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})

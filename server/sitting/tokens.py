@@ -38,7 +38,7 @@ class Tokens:
         self.secure = secure
         self._clock = clock
         self._prefix = self.cookie_name.encode() + b"="
-        self._known: dict[bytes, tuple[Pass, float]] = {}
+        self._known: dict[bytes, tuple[Pass, int]] = {}
 
         class Signer(TimestampSigner):
             def get_timestamp(self) -> int:
@@ -62,7 +62,7 @@ class Tokens:
         end = cookies.find(b";", start)
         token = cookies[start:] if end < 0 else cookies[start:end]
         known = self._known.get(token)
-        if known is not None and self._clock.now().timestamp() < known[1]:
+        if known is not None and self._clock.monotonic_ns() < known[1]:
             return known[0]
         return self._verify(token)
 
@@ -75,5 +75,6 @@ class Tokens:
         given = Pass(int(exam_session_id), int(entry_no), str(device))
         if len(self._known) >= REMEMBERED:
             self._known.clear()
-        self._known[token] = (given, signed_at.timestamp() + MAX_AGE_S)
+        left_s = signed_at.timestamp() + MAX_AGE_S - self._clock.now().timestamp()
+        self._known[token] = (given, self._clock.monotonic_ns() + int(left_s * 1e9))
         return given

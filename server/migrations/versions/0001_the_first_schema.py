@@ -207,6 +207,7 @@ def upgrade() -> None:
         sa.Column("receipt", sa.String(), nullable=True),
         sa.PrimaryKeyConstraint("exam_session_id", "entry_no"),
         postgresql_with={"fillfactor": 70},
+        sqlite_with_rowid=False,
     )
     op.create_index("ix_sitting_changed", "sitting", ["exam_session_id", "changed_at"], unique=False)
     op.create_table(
