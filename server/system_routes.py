@@ -31,10 +31,10 @@ def system(request: Request, who: Annotated[Staff, Depends(allow("system.see"))]
 
 
 JOB_STATES = {
-    "queued": (_("Queued"), "info"),
-    "running": (_("Running"), "info"),
+    "queued": (_("Waiting to run"), "info"),
+    "running": (_("At work"), "info"),
     "done": (_("Done"), "ok"),
-    "failed": (_("Failed"), "bad"),
+    "failed": (_("Did not finish"), "bad"),
     "cancelled": (_("Cancelled"), "warn"),
 }
 """State -> msgid and badge."""
