@@ -75,6 +75,7 @@ DEFAULTS: Final = Needed()
 
 def around(value: float, se: float, *, df: float | None = None, least: float = -np.inf, most: float = np.inf) -> Estimate:
     """``value`` ± 1.96 ``se``, or Student's t with ``df`` degrees of freedom; ends kept within [``least``, ``most``]."""
+    value, se = float(value), float(se)
     reach = se * (NORMAL_95 if df is None else float(stdtrit(df, 0.975)))
     return Estimate(value, se, min(max(value - reach, least), value), max(min(value + reach, most), value))
 
