@@ -4,9 +4,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, Request, Response
 
+from itembank.pool import load_topics
 from server.bank import banks, overview, runway_view
 from server.bank.ledger_view import ledger_page
 from server.bank.scope import BankReader, SyllabusImporter, own_bank
+from server.bank.shortage_words import Sentences
 from server.bank.words import CLAIMS, IMPORTANCES, KINDS, LEVELS, POLICIES, PROVENANCES, STATES
 from server.db import Db, ReadDb
 from server.errors import AppError, Invalid
@@ -82,6 +84,7 @@ def home(request: Request, db: ReadDb, who: BankReader, bank_id: int) -> Respons
         thin=[row for row in topics if row.short],
         waiting=overview.waiting_counts(db, bank),
         runways=runway_view.runways(db, bank),
+        sentences=Sentences(load_topics(db, bank)),
         least=overview.LEAST_PER_LEAF,
         kinds=KINDS,
         states=STATES,

@@ -197,7 +197,7 @@ def _sheet(grid: Grid, options: Mapping[str, Any]) -> dict[str, Any]:
     header = 0
     for row in range(min(20, len(grid.rows))):
         found = columns_of(grid.rows[row], mapping)
-        if len(found) > len(best):
+        if "stem" in found and len(found) > max(len(best), 1):
             best, header = found, row
     width = min(max(map(len, grid.rows)), 40)
     sample = [

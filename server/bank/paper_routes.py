@@ -9,8 +9,9 @@ from sqlmodel import Session
 from itembank.pool import load_topics
 from itembank.tables import Bank, Blueprint
 from server.audit import trail
-from server.bank import blueprints, paper_view, runway_view, shortage_words, uploads
+from server.bank import blueprints, paper_view, runway_view, uploads
 from server.bank.scope import PaperMaker, PaperReader, own_bank, own_blueprint, own_papers
+from server.bank.shortage_words import Sentences
 from server.bank.words import FORM_STATES, IMPORTANCES, KINDS, PASSPORT
 from server.db import Db, ReadDb, transaction
 from server.errors import Conflict, FieldError, Invalid, NotFound
@@ -33,26 +34,10 @@ def list_papers(request: Request, db: ReadDb, who: PaperReader, bank_id: int) ->
         blueprints=blueprints.listed(db, bank),
         sets=paper_view.listed(db, bank),
         runways={line.blueprint.id: line for line in runway_view.runways(db, bank)},
-        sentences=_Sentences(db, bank),
+        sentences=Sentences(load_topics(db, bank)),
         form_states=FORM_STATES,
         kinds=KINDS,
     )
-
-
-class _Sentences:
-    """Shortages in words, with the names of the topics."""
-
-    def __init__(self, db: Session, bank: Bank) -> None:
-        self._names = {topic.code: topic.name for topic in load_topics(db, bank)}
-
-    def shortage(self, cell: dict[str, Any]) -> str:
-        return shortage_words.shortage_sentence(cell, self._names)
-
-    def mend(self, cell: dict[str, Any]) -> str:
-        return shortage_words.mend_sentence(cell, self._names)
-
-    def contradiction(self, cell: dict[str, Any]) -> str:
-        return shortage_words.contradiction_sentence(cell, self._names)
 
 
 @router.post("/{bank_id:int}/papers")
@@ -118,7 +103,10 @@ def making(request: Request, db: ReadDb, who: PaperMaker, bank_id: int, job_id: 
         return redirect(request, f"/bank/{bank_id}/papers/{result['paper_set_id']}", said)
     running = job.state in {"queued", "running"}
     context: dict[str, Any] = {"bank": bank, "job": job, "running": running, "result": result}
-    context |= {"sentences": _Sentences(db, bank), "blueprint": own_blueprint(db, bank, int(job.args["blueprint_id"]))}
+    context |= {
+        "sentences": Sentences(load_topics(db, bank)),
+        "blueprint": own_blueprint(db, bank, int(job.args["blueprint_id"])),
+    }
     if wants_fragment(request):
         if not running:
             return redirect(request, f"/bank/{bank_id}/papers/making/{job_id}")

@@ -11,10 +11,11 @@ from sqlmodel import Session, col
 from itembank import lifecycle
 from itembank.lifecycle import VOTES_NEEDED
 from itembank.pool import visible
-from itembank.tables import Bank, Item, ItemState, ItemVersion, Review, Topic, Vote
+from itembank.tables import Bank, BatchState, Item, ItemState, ItemVersion, Review, Topic, Vote
 from server.audit import trail
 from server.auth.staff import Staff
 from server.auth.tables import Person
+from server.bank import batches
 from server.bank.scope import Reviewer, library, own_bank, own_item
 from server.bank.words import KINDS
 from server.db import Db, ReadDb
@@ -83,6 +84,7 @@ def reviews(request: Request, db: ReadDb, who: Reviewer, bank_id: int) -> Respon
         bank=bank,
         todo=[row for row in waiting if not (row.mine or row.voted)],
         others=[row for row in waiting if row.mine or row.voted],
+        imports=[line for line in batches.listed(db, bank) if line.batch.state == BatchState.STAGED],
         needed=VOTES_NEEDED,
         kinds=KINDS,
     )

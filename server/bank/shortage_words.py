@@ -1,7 +1,9 @@
 """What is missing, as plain values for a job's result, and as sentences for people."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from itembank.blueprint import TopicFacts
 from server.bank.words import IMPORTANCES, KINDS
 from server.pages import _, translate
 
@@ -92,3 +94,22 @@ def contradiction_sentence(found: dict[str, Any], topic_names: dict[str, str]) -
     if found["lower_by"]:
         return translate(_("%(cell)s: lower the least count by %(by)s per form."), cell=cell, by=found["lower_by"])
     return translate(_("%(cell)s: raise the highest count by %(by)s per form."), cell=cell, by=found["raise_by"])
+
+
+class Sentences:
+    """All of it for one bank: knows the names of its topics."""
+
+    def __init__(self, topics: Iterable[TopicFacts]) -> None:
+        self._names = {topic.code: topic.name for topic in topics}
+
+    def shortage(self, cell: dict[str, Any]) -> str:
+        """See `shortage_sentence`."""
+        return shortage_sentence(cell, self._names)
+
+    def mend(self, cell: dict[str, Any]) -> str:
+        """See `mend_sentence`."""
+        return mend_sentence(cell, self._names)
+
+    def contradiction(self, cell: dict[str, Any]) -> str:
+        """See `contradiction_sentence`."""
+        return contradiction_sentence(cell, self._names)
