@@ -1,32 +1,12 @@
-"""Fixtures of the exam page's tests: a real Chromium, a fake server, and one candidate's page."""
+"""Fixtures of the exam page's tests: a fake server and one candidate's page. The browser comes from the package above."""
 
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext
 
-from tests import live
 from tests.journeys.client.fake import FakeServer
-from tests.journeys.client.room import ARGUMENTS, Room
-
-
-@pytest.fixture(scope="session")
-def chromium() -> str:
-    """The browser; missing is a failure, not a skip."""
-    return live.chromium()
-
-
-@pytest.fixture(scope="session")
-def playwright() -> Iterator[Playwright]:
-    with sync_playwright() as started:
-        yield started
-
-
-@pytest.fixture(scope="session")
-def browser(playwright: Playwright, chromium: str) -> Iterator[Browser]:
-    launched = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-    yield launched
-    launched.close()
+from tests.journeys.client.room import Room
 
 
 @pytest.fixture
