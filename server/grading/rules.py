@@ -168,8 +168,13 @@ class Summary:
 
     @property
     def pass_rate(self) -> int | None:
-        """Hundredths of a percent, rounded down; None when nobody was marked."""
-        return self.passed * 100_00 // self.marked if self.marked else None
+        """Hundredths of a percent, rounded half up; None when nobody was marked."""
+        return half_up(self.passed * 100_00, self.marked) if self.marked else None
+
+
+def half_up(whole: int, parts: int) -> int:
+    """The quotient to the nearest integer, halves upwards (四舍五入); both are not negative."""
+    return (2 * whole + parts) // (2 * parts)
 
 
 def summarise(rows: list[tuple[str, int | None, bool]]) -> Summary:
@@ -183,8 +188,8 @@ def summarise(rows: list[tuple[str, int | None, bool]]) -> Summary:
         absent=states.count("absent"),
         voided=states.count("voided"),
         passed=sum(passed for state, _total, passed in rows if state == "marked"),
-        mean=sum(totals) // n if n else None,
-        median=(totals[(n - 1) // 2] + totals[n // 2]) // 2 if n else None,
+        mean=half_up(sum(totals), n) if n else None,
+        median=half_up(totals[(n - 1) // 2] + totals[n // 2], 2) if n else None,
         low=totals[0] if n else None,
         high=totals[-1] if n else None,
     )

@@ -72,7 +72,7 @@ def typeset(form: str, data: dict[str, Any], *, made_at: datetime) -> bytes:
             "fonts": json.dumps(chinese_families(fonts.families())),
         },
     )
-    pdf = compiler.compile(format="pdf", timestamp=made_at)
+    pdf = compiler.compile(format="pdf", timestamp=made_at.replace(microsecond=0))  # typst refuses fractions
     if not isinstance(pdf, bytes):
         raise TypeError("the form came out as more than one file")
     return pdf
