@@ -93,7 +93,9 @@ async def _run(port: int, cookies: list[str], epochs: list[int], first_ops: list
             b"cookie: %s\r\nsec-fetch-site: same-origin\r\naccept: */*\r\nuser-agent: hammer\r\n" % (port, cookie.encode())
         )
         _transport, one = await loop.create_connection(
-            lambda n=number, h=head, e=epoch, f=first: _Connection(n, h, e, f, until, result), "127.0.0.1", port  # type: ignore[misc]
+            lambda n=number, h=head, e=epoch, f=first: _Connection(n, h, e, f, until, result),
+            "127.0.0.1",
+            port,  # type: ignore[misc]
         )
         connections.append(one)
     await asyncio.gather(*(one.done for one in connections))

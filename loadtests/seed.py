@@ -116,7 +116,9 @@ def _bank(dbs: Databases, keyring: Keyring, institution: int, items: int, durati
     leaves = tuple(syllabus.Leaf(f"{n:03}", f"鉴定点{n}", "X") for n in range(1, 21))
     ratio = syllabus.leaf_ratio(syllabus.Area("A", "全部", None, None, leaves=leaves))
     area = syllabus.Area("A", "全部", ratio, Decimal(100), leaves=leaves)
-    tree = syllabus.Syllabus("电工", "6-31-01-03", "四级", "理论", None, (syllabus.Area("A", "全部", ratio, Decimal(100), areas=(area,)),))
+    tree = syllabus.Syllabus(
+        "电工", "6-31-01-03", "四级", "理论", None, (syllabus.Area("A", "全部", ratio, Decimal(100), areas=(area,)),)
+    )
     with transaction(dbs) as db:
         stored = intake.store_syllabus(db, institution, tree, level=4, by=MANAGER, now=now)
         bank = Bank(
@@ -157,7 +159,9 @@ def _items(counts: tuple[int, int, int]) -> list[ImportedItem]:
     for kind, count in zip(("single", "multiple", "true_false"), counts, strict=True):
         for _ in range(2 * count):
             n = len(found) + 1
-            body = write_body(kind, f"第{n}题：关于第{n * 7919 % 10007}号设备，下列说法正确的是。", [f"甲{n}", f"乙{n}", "丙", "丁"])
+            body = write_body(
+                kind, f"第{n}题：关于第{n * 7919 % 10007}号设备，下列说法正确的是。", [f"甲{n}", f"乙{n}", "丙", "丁"]
+            )
             key = write_key([1, 3] if kind == "multiple" else [1])
             found.append(ImportedItem(n + 1, body, key, f"A-A-{n % 20 + 1:03}", 3, "GB/T 1", "", content_digest(body)))
     return found
