@@ -22,6 +22,7 @@ from server.bank.scope import say
 from server.pages import _, marks, translate
 
 _IMPORTANCE = "importance "
+_LONGEST_NAME = 100
 
 
 @dataclass
@@ -145,8 +146,10 @@ def checked(form: BlueprintForm, topics: Sequence[TopicFacts]) -> Checked:
     if body is not None:
         for problem in check(body, topics):
             found.problems.setdefault(_field(problem.field, demands), f"{say(problem.problem)} {say(problem.mend)}")
-        if not found.problems:
-            found.body = body
+    if not form.name or len(form.name) > _LONGEST_NAME:
+        reader.wrong("name", _("Give the blueprint a name."))
+    if not found.problems:
+        found.body = body
     return found
 
 
@@ -219,8 +222,6 @@ class _Reader:
     def body(
         self, form: BlueprintForm, sections: list[Section], topics: list[TopicDemand], importance: list[ImportanceDemand]
     ) -> BlueprintBody | None:
-        if not form.name or len(form.name) > 100:
-            self.wrong("name", _("Give the blueprint a name."))
         minutes = self.whole("minutes", form.minutes, 1, 720)
         if not minutes:
             self.wrong("minutes", _("Write a whole number from %(low)s to %(high)s."), low=1, high=720)
@@ -239,7 +240,7 @@ class _Reader:
             return None
         try:
             return BlueprintBody(
-                title=form.name,
+                title=form.name or "-",
                 sections=tuple(sections),
                 topics=tuple(topics),
                 importance=tuple(importance),

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from sqlalchemy import select
 from sqlmodel import Session, col
 
@@ -14,14 +14,17 @@ from itembank.sealing import Keyring
 from itembank.tables import Item, ItemVersion, Review, Topic
 from server.bank.scope import names
 from server.errors import NotFound
+from server.pages import _, translate
 
+_BARE = re.compile(r"<img(?![^>]*\salt=)")
 _MEDIA = re.compile(r'src="media:([0-9a-f]{64})"')
 
 
 def shown_html(source: str, item_id: int | None = None) -> Markup:
     """Stored HTML (sanitised when it was written) with pictures from the staff media route."""
     query = f"?item={item_id}" if item_id is not None else ""
-    return Markup(_MEDIA.sub(rf'src="/bank/media/\1{query}"', source))  # noqa: S704
+    described = _BARE.sub(lambda found: f'{found[0]} alt="{escape(translate(_("Figure")))}"', source)
+    return Markup(_MEDIA.sub(rf'src="/bank/media/\1{query}"', described))  # noqa: S704
 
 
 @dataclass(frozen=True)
