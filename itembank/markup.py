@@ -7,6 +7,7 @@ and SVG can only be shown as a picture, where scripts in it do not run.
 
 import html
 import re
+from collections.abc import Callable
 from html.parser import HTMLParser
 from typing import Final
 
@@ -18,6 +19,7 @@ _TAGS: Final = frozenset({
     "thead", "tbody", "tr", "th", "td", "img", "code", "pre", "blockquote", "div", "span",
 })
 # fmt: on
+_WITHOUT_CONTENT: Final = frozenset({"script", "style", "svg", "math", "iframe", "object", "template"})
 _ATTRIBUTES: Final = {
     "img": {"src", "alt", "width", "height"},
     "td": {"colspan", "rowspan"},
@@ -45,7 +47,7 @@ def _keep_attribute(tag: str, name: str, value: str) -> str | None:
 
 _CLEANER: Final = nh3.Cleaner(
     tags=set(_TAGS),
-    clean_content_tags={"script", "style", "svg", "math", "iframe", "object", "template"},
+    clean_content_tags=set(_WITHOUT_CONTENT),
     attributes=_ATTRIBUTES,
     attribute_filter=_keep_attribute,
     url_schemes={"media"},
@@ -62,6 +64,29 @@ def storable(text: str) -> str:
 def sanitise(source: str) -> str:
     """Authors' HTML cut down to the allow-list. Idempotent; pictures that are not ``media:`` lose their source."""
     return _CLEANER.clean(storable(source)).strip()
+
+
+def place_pictures(source: str, find: Callable[[str], str | None]) -> str:
+    """`sanitise`, with each picture's source replaced by the digest ``find`` gives for it; None leaves a bare picture."""
+
+    def placed(tag: str, name: str, value: str) -> str | None:
+        if (tag, name) != ("img", "src"):
+            return _keep_attribute(tag, name, value)
+        digest = find(value)
+        return None if digest is None else f"media:{digest}"
+
+    if "<img" not in source.lower():
+        return sanitise(source)
+    cleaner = nh3.Cleaner(
+        tags=set(_TAGS),
+        clean_content_tags=set(_WITHOUT_CONTENT),
+        attributes=_ATTRIBUTES,
+        attribute_filter=placed,
+        url_schemes={"media", "data", "http", "https", "file"},
+        link_rel=None,
+        strip_comments=True,
+    )
+    return sanitise(cleaner.clean(storable(source)))
 
 
 def from_text(text: str) -> str:

@@ -1,0 +1,228 @@
+"""Moodle XML: ``multichoice`` and ``truefalse`` questions, pictures inside as base64.
+
+Where the format has a field it is used (``idnumber``, ``shuffleanswers``, ``generalfeedback``); leaf code, difficulty and source
+clause travel as tags (`labels`), the leaf code also as the category.
+"""
+
+import base64
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from typing import Final
+from urllib.parse import unquote
+
+from lxml import etree
+
+from itembank import markup
+from itembank.errors import msg
+from itembank.exchange.drafts import Desk, Draft, Finder, Unfit, decode_base64
+from itembank.exchange.figures import Figure
+from itembank.exchange.grid import Refused
+from itembank.exchange.item_row import Reading
+from itembank.exchange.item_sheet import SortedItems
+from itembank.exchange.labels import labels_of, read_labels
+from itembank.exchange.mistakes import file_error
+from itembank.exchange.outgoing import NO_FIGURES, file_name, is_correct, rationale_of, title_of, with_sources
+from itembank.exchange.safe_xml import attribute, child, children, name_of, parse, text_of
+from itembank.exchange.texts import automatic_html, check_size
+from itembank.exchange.writing import WritableItem
+from itembank.items import FALSE, KINDS, TRUE, letter
+from itembank.markup import from_text
+
+_DEFAULT: Final = Reading()
+_YES: Final = {"true", "1"}
+_MOST_ANSWERS: Final = 50
+_LABELS: Final = ("topic", "difficulty", "source")
+
+
+def sort_items(data: bytes, how: Reading = _DEFAULT, figures: Mapping[str, bytes] | None = None) -> SortedItems:
+    """Good questions and refused ones; rows count the questions of the file."""
+    desk = Desk(how, figures)
+    try:
+        check_size(data, how.limits)
+        quiz = parse(data)
+        if name_of(quiz) != "quiz":
+            raise Refused(file_error(msg("This is no Moodle XML: there is no <quiz>."), msg("Export it again as Moodle XML.")))
+    except Refused as refused:
+        return SortedItems((), {}, (refused.mistake,), ())
+    category, row = "", 0
+    for question in children(quiz, "question"):
+        if attribute(question, "type") == "category":
+            category = text_of(child(question, "category"))
+            continue
+        row += 1
+        try:
+            desk.take(_Question(desk, row, question).read(category))
+        except Unfit as unfit:
+            desk.refuse(row, unfit)
+    return desk.result()
+
+
+class _Question:
+    """One ``<question>`` being read."""
+
+    def __init__(self, desk: Desk, row: int, element: etree._Element) -> None:
+        self.desk, self.row, self.element = desk, row, element
+
+    def read(self, category: str) -> Draft:
+        """The draft. Raises `Unfit`."""
+        kind = attribute(self.element, "type")
+        stem = self._html("stem", child(self.element, "questiontext"))
+        if kind not in {"multichoice", "truefalse"}:
+            problem = msg("Questions of the type “%(type)s” cannot be taken.", type=kind[:40])
+            mend = msg("Only single choice, multiple choice and true/false can be taken.")
+            raise Unfit("kind", problem, mend, markup.plain_text(stem))
+        draft = Draft(self.row, "true_false", stem, [], ())
+        answers = children(self.element, "answer")[:_MOST_ANSWERS]
+        if kind == "truefalse":
+            draft.correct = self._truth(answers)
+        else:
+            self._choice(draft, answers)
+        self._note_remarks(answers)
+        draft.rationale = self._html("rationale", child(self.element, "generalfeedback"))
+        draft.reference = self._reference(stem)
+        tags = child(self.element, "tags")
+        labels = read_labels(text_of(tag) for tag in children(tags, "tag")) if tags is not None else {}
+        draft.topic = labels.get("topic") or self.desk.topic_of_category(category)
+        draft.difficulty, draft.source = labels.get("difficulty", ""), labels.get("source", "")
+        return draft
+
+    def _html(self, field: str, element: etree._Element | None) -> str:
+        """A formatted text with its files."""
+        if element is None:
+            return ""
+        text = child(element, "text")
+        content = _inner(text) if text is not None else element.text or ""
+        match attribute(element, "format"):
+            case "html" | "":
+                return self.desk.clean(field, content, self._finder(field, element))
+            case "moodle_auto_format":
+                return self.desk.clean(field, automatic_html(content), self._finder(field, element))
+        return from_text(content)
+
+    def _finder(self, field: str, element: etree._Element) -> Finder:
+        """Pictures by the names they have in this text."""
+        found: dict[str, str] = {}
+        for file in children(element, "file"):
+            data = decode_base64(text_of(file))
+            figure = self.desk.add_figure(data) if data is not None else None
+            if figure is not None:
+                path = (attribute(file, "path") or "/") + attribute(file, "name")
+                found[path.lstrip("/")] = figure.digest
+        return lambda source: found.get(unquote(source).removeprefix("@@PLUGINFILE@@").lstrip("/"))
+
+    def _truth(self, answers: list[etree._Element]) -> tuple[int, ...]:
+        truths = {"true": TRUE, "false": FALSE}
+        right = [text_of(child(answer, "text")).lower() for answer in answers if _weight(answer) >= 100]
+        return tuple(truths[text] for text in right if text in truths)
+
+    def _choice(self, draft: Draft, answers: list[etree._Element]) -> None:
+        single = text_of(child(self.element, "single")).lower()
+        draft.kind = "single" if single in _YES or not single else "multiple"
+        draft.options = [self._html(f"option_{letter(min(n, 8)).lower()}", answer) for n, answer in enumerate(answers, 1)]
+        weights = [_weight(answer) for answer in answers]
+        enough = 100 if draft.kind == "single" else 0.00001
+        draft.correct = tuple(n for n, weight in enumerate(weights, 1) if weight >= enough)
+        if draft.kind == "single" and any(0 < weight < 100 for weight in weights):
+            problem = msg("Marks for partly right options were not taken.")
+            self.desk.note(self.row, "key", problem, msg("Check the key."))
+        shuffle = child(self.element, "shuffleanswers")
+        draft.fixed_order = shuffle is not None and text_of(shuffle).lower() not in _YES
+
+    def _note_remarks(self, answers: list[etree._Element]) -> None:
+        if any(text_of(child(answer, "feedback")) for answer in answers):
+            problem = msg("Remarks on single options were not taken.")
+            self.desk.note(self.row, "rationale", problem, msg("Write what matters into the explanation."))
+
+    def _reference(self, stem: str) -> str:
+        """The id number; else the name, unless it only repeats the beginning of the text."""
+        number = text_of(child(self.element, "idnumber"))
+        name = text_of(child(self.element, "name"))
+        start = " ".join(markup.shown_text(stem).split())
+        return number or ("" if not start or start.startswith(name[:40].rstrip(".… ")) or name == "—" else name)
+
+
+def _inner(text: etree._Element) -> str:
+    """The content of a ``<text>``: usually CDATA, sometimes elements."""
+    if len(text) == 0:
+        return text.text or ""
+    parts = [text.text or ""] + [etree.tostring(one, method="html", encoding="unicode") for one in text]
+    return "".join(parts)
+
+
+def _weight(answer: etree._Element) -> float:
+    try:
+        return float(attribute(answer, "fraction") or 0)
+    except ValueError:
+        return 0.0
+
+
+# --- out ----------------------------------------------------------------------------------------------------------------
+
+
+def write_items(items: Iterable[WritableItem], *, now: dt.datetime, figures: Mapping[str, Figure] = NO_FIGURES) -> bytes:
+    """Items as Moodle XML; ``figures`` are the pictures by digest, one that is not there is only named."""
+    quiz = etree.Element("quiz")
+    quiz.append(etree.Comment(f" {now:%Y-%m-%d %H:%M} "))
+    category = ""
+    for item in items:
+        if item.topic_code != category:
+            category = item.topic_code
+            head = etree.SubElement(quiz, "question", type="category")
+            _text(etree.SubElement(head, "category"), f"$course$/top/{category}")
+        _write(quiz, item, figures)
+    written: bytes = etree.tostring(quiz, encoding="UTF-8", xml_declaration=True)
+    return written + b"\n"
+
+
+def _write(quiz: etree._Element, item: WritableItem, figures: Mapping[str, Figure]) -> None:
+    fixed = bool(KINDS[item.body.kind].fixed_options)
+    question = etree.SubElement(quiz, "question", type="truefalse" if fixed else "multichoice")
+    _text(etree.SubElement(question, "name"), item.reference or title_of(item))
+    _formatted(question, "questiontext", item.body.stem_html, figures)
+    _formatted(question, "generalfeedback", rationale_of(item), figures)
+    _leaf(question, "defaultgrade", "1")
+    _leaf(question, "penalty", "1" if fixed else "0")
+    _leaf(question, "hidden", "0")
+    _leaf(question, "idnumber", item.reference)
+    if fixed:
+        for truth, word in ((TRUE, "true"), (FALSE, "false")):
+            weight = "100" if is_correct(item, truth) else "0"
+            _text(etree.SubElement(question, "answer", fraction=weight, format="moodle_auto_format"), word)
+    else:
+        _write_choice(question, item, figures)
+    tags = etree.SubElement(question, "tags")
+    for label in labels_of(item, _LABELS):
+        _text(etree.SubElement(tags, "tag"), label)
+
+
+def _write_choice(question: etree._Element, item: WritableItem, figures: Mapping[str, Figure]) -> None:
+    several = item.body.kind == "multiple"
+    right = len(item.key.correct) if item.key is not None else 0
+    _leaf(question, "single", "false" if several else "true")
+    _leaf(question, "shuffleanswers", "false" if item.body.fixed_order else "true")
+    _leaf(question, "answernumbering", "ABCD")
+    for option in item.body.options:
+        weight = "0"
+        if is_correct(item, option.id):
+            weight = f"{100 / right:.5f}".rstrip("0").rstrip(".") if several else "100"
+        elif several and right:
+            weight = "-100"
+        _formatted(question, "answer", option.html, figures).set("fraction", weight)
+
+
+def _formatted(parent: etree._Element, name: str, html: str, figures: Mapping[str, Figure]) -> etree._Element:
+    element = etree.SubElement(parent, name, format="html")
+    _text(element, with_sources(html, lambda digest: f"@@PLUGINFILE@@/{file_name(digest, figures)}"))
+    for digest in sorted(markup.media_of(html)):
+        if digest in figures:
+            file = etree.SubElement(element, "file", name=file_name(digest, figures), path="/", encoding="base64")
+            file.text = base64.b64encode(figures[digest].data).decode()
+    return element
+
+
+def _text(parent: etree._Element, text: str) -> None:
+    etree.SubElement(parent, "text").text = text
+
+
+def _leaf(parent: etree._Element, name: str, text: str) -> None:
+    etree.SubElement(parent, name).text = text
