@@ -311,6 +311,16 @@ def _rows(connection: Connection, statement: str, parameters: tuple[Any, ...]) -
     return found
 
 
+@lru_cache
+def _point_query(places: int) -> str:
+    """Read `places` sittings by key; a few sizes only, so that the driver finds them prepared."""
+    columns = ", ".join("s." + name for name in SITTING)
+    return (
+        f"WITH k(a, b) AS (VALUES {', '.join(['(?, ?)'] * places)}) SELECT {columns} "  # noqa: S608
+        "FROM k CROSS JOIN sitting AS s ON s.exam_session_id = k.a AND s.entry_no = k.b"
+    )
+
+
 class SqliteStore(Store):
     """One statement, prepared once, run over all rows inside the driver; BEGIN IMMEDIATE is the lock."""
 
@@ -345,10 +355,6 @@ class SqliteStore(Store):
         """From that text."""
         return self._ms(value)
 
-    _SELECT = (
-        f"SELECT {', '.join('s.' + name for name in SITTING)} FROM json_each(?) AS k CROSS JOIN sitting AS s "  # noqa: S608
-        "ON s.exam_session_id = json_extract(k.value, '$[0]') AND s.entry_no = json_extract(k.value, '$[1]')"
-    )
     _SEEN = (
         "SELECT j.exam_session_id, j.entry_no, j.body, j.head FROM json_each(?) AS k CROSS JOIN journal_event AS j "
         "ON j.exam_session_id = json_extract(k.value, '$[0]') AND j.entry_no = json_extract(k.value, '$[1]') "
@@ -367,7 +373,11 @@ class SqliteStore(Store):
     )
 
     def _select(self, connection: Connection, keys: Sequence[Key], *, lock: bool = True) -> Iterable[Sequence[Any]]:
-        return _rows(connection, self._SELECT, (json.dumps(keys),))
+        places = 8
+        while places < len(keys):
+            places *= 2
+        wanted: list[int] = [part for key in keys for part in key]
+        return _rows(connection, _point_query(places), (*wanted, *(-1 for _ in range(2 * places - len(wanted)))))
 
     def _changed(self, connection: Connection, exam_session_ids: list[int], since: str) -> Iterable[Sequence[Any]]:
         return _rows(connection, self._CHANGED, (json.dumps(exam_session_ids), since))
