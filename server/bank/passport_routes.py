@@ -10,10 +10,10 @@ from itembank import papers, passport
 from itembank.tables import Form as FormRow
 from server.audit import trail
 from server.auth.staff import Staff
-from server.bank import withdrawals
+from server.bank import runway_view, withdrawals
 from server.bank.paper_view import day
 from server.bank.scope import PaperMaker, Withdrawer, library, own_bank, own_papers
-from server.db import Db
+from server.db import Db, transaction
 from server.errors import FieldError, Invalid, NotFound
 from server.pages import _, redirect
 
@@ -129,7 +129,6 @@ def ask_withdrawal(
 @router.post("/withdraw/decide")
 def decide_withdrawal(
     request: Request,
-    db: Db,
     who: Withdrawer,
     bank_id: int,
     paper_set_id: int,
@@ -137,11 +136,16 @@ def decide_withdrawal(
     note: Annotated[str, Form(max_length=300)] = "",
 ) -> Response:
     """The second person agrees or refuses."""
-    row = own_papers(db, own_bank(db, who, bank_id), paper_set_id)
-    if decision not in {"agree", "refuse"}:
-        raise Invalid(fields=[FieldError("decision", _("Agree, or refuse."))])
-    agree, now = decision == "agree", request.app.state.clock.now()
-    count = withdrawals.decide(db, who, row, agree=agree, note=note.strip(), now=now)
+    state, agree = request.app.state, decision == "agree"
+    with transaction(state.dbs) as db:
+        bank = own_bank(db, who, bank_id)
+        row = own_papers(db, bank, paper_set_id)
+        if decision not in {"agree", "refuse"}:
+            raise Invalid(fields=[FieldError("decision", _("Agree, or refuse."))])
+        count = withdrawals.decide(db, who, row, agree=agree, note=note.strip(), now=state.clock.now())
+        if agree:
+            runway_view.ask_all(db, state.jobs, who, bank)
+    state.jobs.wake()
     here = f"/bank/{bank_id}/papers/{paper_set_id}"
     if agree:
         return redirect(request, here, _("The set is withdrawn; %(count)s items were given back."), tone="warn", count=count)

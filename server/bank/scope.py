@@ -4,7 +4,7 @@ Every route that takes an id goes through `own_bank` or `own_item`: another inst
 do not exist.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Annotated
 
@@ -38,8 +38,9 @@ _MAX_FIELDS = 2000
 _MAX_PART = 1_000_000
 
 
-async def _form(request: Request) -> FormData:
-    return await request.form(max_files=20, max_fields=_MAX_FIELDS, max_part_size=_MAX_PART)
+async def _form(request: Request) -> AsyncIterator[FormData]:
+    async with request.form(max_files=20, max_fields=_MAX_FIELDS, max_part_size=_MAX_PART) as fields:
+        yield fields
 
 
 Fields = Annotated[FormData, Depends(_form)]
