@@ -1,8 +1,8 @@
 """Cell text <-> the HTML of an item.
 
-A cell is plain text. Recognised in it: ``<sub>…</sub>``, ``<sup>…</sup>``, and ``[图:name]`` for a picture; every other
-``<`` is just a character. HTML that this cannot express (tables, emphasis) is written as ``[html]`` followed by the HTML, so
-that what is exported comes back as it was.
+A cell is plain text. Recognised in it: ``<sub>…</sub>``, ``<sup>…</sup>``, a whole ``<table>…</table>``, and ``[图:name]`` for
+a picture; every other ``<`` is just a character. HTML that this cannot express (emphasis) is written as ``[html]`` followed
+by the HTML, so that what is exported comes back as it was.
 """
 
 import html
@@ -14,6 +14,7 @@ from itembank import markup
 
 HTML_MARK: Final = "[html]"
 _RAISED: Final = re.compile(r"&lt;(sub|sup)&gt;((?:(?!&lt;/?su[bp]&gt;).)*)&lt;/\1&gt;", re.DOTALL)
+_TABLE: Final = re.compile(r"&lt;table&gt;.*?&lt;/table&gt;", re.DOTALL)
 _PICTURE: Final = re.compile(r"\[图[:：]\s*([^\[\]\n<>]{1,200}?)\s*\]")
 _IMG: Final = re.compile(r'<img src="media:([0-9a-f]{64})">')
 _DIGEST: Final = re.compile(r"([0-9a-f]{64})(?:\.[A-Za-z]{1,5})?")
@@ -46,7 +47,14 @@ def to_html(text: str, find: Finder = digest_in_name) -> tuple[str, list[str]]:
     if text.startswith(HTML_MARK):
         return markup.sanitise(text.removeprefix(HTML_MARK)), missing
     made = _RAISED.sub(r"<\1>\2</\1>", markup.from_text(text))
+    if _TABLE.search(made):
+        made = markup.sanitise(_TABLE.sub(_table, made))
     return _PICTURE.sub(placed, made), missing
+
+
+def _table(found: re.Match[str]) -> str:
+    """A table that stands in a cell as text; line ends within it are the typist's."""
+    return html.unescape(found[0].replace("<br>", ""))
 
 
 def from_html(source: str) -> str:

@@ -644,3 +644,20 @@ def test_a_syllabus_without_header_or_columns() -> None:
 )
 def test_column_letters(index: int, letters: str) -> None:
     assert column_letter(index) == letters
+
+
+def test_a_table_typed_into_a_cell_is_a_table() -> None:
+    table = "<table><tr><th>相别</th><th>U 相</th></tr>\n<tr><td>功率</td><td>P < 2 kW</td></tr></table>"
+    typed = f"各相负载如下表。{table}电流为（　）。"
+    made, missing = cells.to_html(typed)
+    assert missing == []
+    assert "<th>U 相</th>" in made
+    assert "P &lt; 2 kW" in made
+    assert "&lt;table" not in made
+    assert cells.to_html(cells.from_html(made)) == (made, [])
+
+
+def test_a_table_brings_nothing_hostile_with_it() -> None:
+    made, _missing = cells.to_html("<table><tr><td onclick=alert(1)>x<script>alert(2)</script></td></tr></table>")
+    assert "onclick" not in made
+    assert "script" not in made

@@ -1,0 +1,119 @@
+"""The demo holds what it promises: three exams' worth of forms and then a reason, a marked exam, one that stays open."""
+
+import functools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from sqlalchemy import func
+from sqlmodel import col, select
+
+from itembank import papers
+from itembank.exchange import xlsx
+from itembank.tables import Bank, Blueprint, LedgerEntry
+from server import migrations
+from server.clock import FakeClock
+from server.db import Databases, connect, reading, transaction
+from server.demo import bank, run
+from server.demo.keeper import Keeper
+from server.demo.people import House
+from server.grading.tables import Result
+from server.keyring import Keyring
+from server.registry.tables import Entry, ExamSession
+from server.sitting.commands import Arrive, Open
+from server.sitting.exams import exam_of
+from server.sitting.opening import open_exam_session
+from server.sitting.store import store_for
+from server.sitting.tables import SittingRow
+from server.sitting.writer import Writer
+from tests.conftest import START
+
+
+@dataclass(frozen=True)
+class World:
+    dbs: Databases
+    keyring: Keyring
+    house: House
+    clock: FakeClock
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    url = f"sqlite:///{tmp_path_factory.mktemp('demo') / 'demo.db'}"
+    migrations.upgrade(url)
+    dbs, keyring, clock = connect(url), Keyring.ephemeral(), FakeClock(START)
+    yield World(dbs, keyring, run.load(dbs, keyring, clock.now()), clock)
+    dbs.dispose()
+
+
+def test_the_content_is_as_promised() -> None:
+    items = xlsx.read_items(
+        (bank.CONTENT / "items.xlsx").read_bytes(),
+        figures={path.name: path.read_bytes() for path in (bank.CONTENT / "figures").iterdir()},
+    )
+    tree = xlsx.read_syllabus((bank.CONTENT / "syllabus.xlsx").read_bytes())
+    assert not isinstance(items, list)
+    assert not isinstance(tree, list)
+    kinds = [item.body.kind for item in items.items]
+    assert {kind: kinds.count(kind) for kind in set(kinds)} == {"single": 156, "multiple": 46, "true_false": 46}
+    assert sum(bool(item.body.media) for item in items.items) >= 12
+    assert sum("<table" in item.body.stem_html for item in items.items) >= 8
+
+
+def test_three_exam_sessions_of_sixty(world: World) -> None:
+    with reading(world.dbs) as db:
+        sessions = db.exec(select(ExamSession).order_by(col(ExamSession.id))).all()
+        entries = db.exec(select(func.count()).select_from(Entry)).one()
+        marked = db.exec(select(Result).where(Result.exam_session_id == sessions[0].id)).all()
+    assert [session.state for session in sessions] == ["marked", "scheduled", "draft"]
+    assert entries == 60
+    assert sum(result.state == "marked" for result in marked) == 22
+    assert sum(result.state == "absent" for result in marked) == 2
+    assert len({result.total for result in marked}) > 5
+
+
+def test_the_open_exam_session_stays_open(world: World) -> None:
+    writer = Writer(store_for(world.dbs.write), world.clock)
+    writer.start()
+    first, second = world.house.people["officer"], world.house.people["officer2"]
+    keeper = Keeper(world.dbs, writer, world.clock, 2, range(1, 2), first, second)
+    try:
+        assert open_exam_session(world.dbs, writer, 2, by=first.actor, now=world.clock.now()) == []
+        with reading(world.dbs) as db:
+            row = db.get(ExamSession, 2)
+            assert row is not None
+            terms = exam_of(row).terms
+        order = [[slot, [1, 2, 3, 4]] for slot in range(1, 21)]
+        assert writer.do(Arrive(2, 1, device="pc-1")).ok
+        assert writer.do(Open(2, 1, device="pc-1", page="page-0001", terms=terms, order=order)).ok
+        for minutes in (16, 17, 17):
+            world.clock.advance(minutes * 60)
+            keeper.once()
+        with reading(world.dbs) as db:
+            sitting = db.get(SittingRow, (2, 1))
+            assert sitting is not None
+            assert sitting.state == "open"
+            assert sitting.closes_at is not None
+            assert sitting.closes_at > world.clock.now()
+    finally:
+        writer.stop()
+
+
+def test_the_bank_gives_next_week_s_forms_and_then_says_why_not(world: World) -> None:
+    with reading(world.dbs) as db:
+        blueprint = db.exec(select(Blueprint.id).join(Bank)).one()
+    make = functools.partial(
+        papers.make_papers,
+        functools.partial(transaction, world.dbs),
+        blueprint,
+        now=world.clock.now(),
+        by=world.house.people["bank"].person_id,
+    )
+    third = make(seed=3)
+    assert isinstance(third, papers.MakeResult)
+    refused = make(seed=4)
+    assert isinstance(refused, papers.Infeasible)
+    assert {(one.kind, one.short) for one in refused.shortages} >= {("multiple", 2), ("true_false", 2)}
+    with reading(world.dbs) as db:
+        claims = db.exec(select(LedgerEntry.family_id).where(col(LedgerEntry.ended_at).is_(None))).all()
+    assert len(claims) == len(set(claims)) == 180
