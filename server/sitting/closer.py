@@ -37,6 +37,8 @@ GAP_MS = 15_000
 RETURN_MS = 60_000
 """After an outage candidates get this long to come back and send what they hold before anybody is closed by time."""
 
+OPENS_ITSELF_WITHIN = timedelta(hours=2)
+"""A scheduled bell that nobody could ring for longer than this waits for a person."""
 REOPENED_WITHIN = timedelta(days=1)
 """An ended exam session may hold reopened sittings for this long."""
 
@@ -70,6 +72,7 @@ class Closer:
         self.outage: Outage | None = None
         self.run = secrets.token_hex(8)
         self._beat_ns = 0
+        self._said: dict[int, list[str]] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="sitting-closer", daemon=True)
 
@@ -116,7 +119,7 @@ class Closer:
         for exam in exams:
             if exam.readable:  # an ended one may hold a reopened sitting
                 self._sweep(exam, now)
-            elif exam.bell == "scheduled" and now >= to_datetime(exam.starts_at):
+            elif exam.bell == "scheduled" and timedelta() <= now - to_datetime(exam.starts_at) <= OPENS_ITSELF_WITHIN:
                 self._open(exam, now)
 
     def _beat(self) -> None:
@@ -142,8 +145,10 @@ class Closer:
 
     def _open(self, exam: Exam, now: datetime) -> None:
         hindrances = open_exam_session(self.dbs, self.writer, exam.id, by=SYSTEM, now=now)
-        if hindrances:
-            log.warning("exam_session_not_opened", exam_session=exam.id, reasons=[one.message for one in hindrances])
+        reasons = [one.message for one in hindrances]
+        if reasons and self._said.get(exam.id) != reasons:
+            log.warning("exam_session_not_opened", exam_session=exam.id, reasons=reasons)
+        self._said[exam.id] = reasons
 
     def _sweep(self, exam: Exam, now: datetime) -> None:
         with reading(self.dbs) as db:

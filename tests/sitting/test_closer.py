@@ -98,6 +98,11 @@ def test_without_the_supervisor_it_stays_shut_unless_overridden(
     assert state(dbs, exam) == "open"
 
 
+def test_a_bell_missed_for_hours_waits_for_a_person(dbs: Databases, closer: Closer, clock: FakeClock, session: Exam) -> None:
+    later(closer, clock, 30 * 60 + 2 * 3600 + 1)
+    assert state(dbs, session) == "scheduled"
+
+
 def test_everybody_ends_once_and_then_the_exam_session(
     dbs: Databases, writer: Writer, closer: Closer, clock: FakeClock, session: Exam
 ) -> None:
