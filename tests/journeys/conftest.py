@@ -15,7 +15,7 @@ from tests import live
 from tests.journeys.desk import ARGUMENTS, Desk
 from tests.live import LiveServer
 
-PATIENCE_MS = 30_000
+PATIENCE_MS = 90_000
 """How long an expectation waits at most; a busy machine is slow, not wrong."""
 
 

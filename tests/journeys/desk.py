@@ -20,7 +20,7 @@ class Desk:
     def __init__(self, browser: Browser, url: str, language: str) -> None:
         self.url = url
         self.context = browser.new_context(viewport={"width": 1366, "height": 768}, accept_downloads=True)
-        self.context.set_default_timeout(30_000)
+        self.context.set_default_timeout(90_000)
         self.context.add_cookies([{"name": "lang", "value": language, "url": url}])
         self.page = self.context.new_page()
         self.errors: list[str] = []
