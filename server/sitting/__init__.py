@@ -6,9 +6,9 @@ waiting requests are answered. The closer, the clock and the staff come in at th
 
     pure        commands  events  times  state  rules (decide) = decisions + operations + acts  draw
     SQL shape   tables
-    doing       store (SQL of both databases), writer, versions (what changed, wakes pulses), closer, opening (the bell),
-                exams (facts of exam sessions), shelf (papers after the bell), entering (sign-in), tokens (the cookie),
-                reading (for board, marking, story), admission (operations kept apart)
+    doing       sql, store (SQL of both databases), batch, writer, versions (what changed, wakes pulses), closer,
+                opening (the bell), exams (facts of exam sessions), shelf (papers after the bell), entering (sign-in), tokens
+                (the cookie), reading (for board, marking, story), admission (operations kept apart)
     HTTP        api (JSON, the hot path), routes (pages)
 
 What other slices may use: `Writer`, the commands, `reading.responses / board_rows / sitting_story`, `opening`,
