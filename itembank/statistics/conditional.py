@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from itembank.statistics.marginal import inverse
 from itembank.statistics.tally import whole_numbers
 from itembank.statistics.values import DEFAULTS, Floats, Measured, Needed, NoSpread, TooFew, Unsettled, around
 
@@ -28,7 +29,9 @@ class ConditionalFit:
 
 
 def rasch_conditional(right: npt.ArrayLike, needed: Needed = DEFAULTS) -> ConditionalFit | TooFew | NoSpread | Unsettled:
-    """Fit. ``right``: people × items, 1 right, 0 wrong or blank. Items that all or none got right have no easiness."""
+    """Fit. ``right``: people × items, 1 right, 0 wrong or blank. Items that all or none got right have no easiness.
+    `Unsettled` where no maximum exists: the items fall apart into two sets between which nothing is exchanged (Fischer 1981).
+    """
     matrix = whole_numbers(right, "right")
     if matrix.size and (matrix.min() < 0 or matrix.max() > 1):
         raise ValueError("answers must be 0 or 1")
@@ -53,7 +56,7 @@ def rasch_conditional(right: npt.ArrayLike, needed: Needed = DEFAULTS) -> Condit
 
 
 def _climb(hits: Floats, people: Floats) -> tuple[Floats, Floats, float] | None:
-    """Newton, from the logits of the shares right. The information is singular along the sum, hence the pseudo-inverse."""
+    """Newton, from the logits of the shares right. The information is singular along the sum, hence inverted across it only."""
     k, n = len(hits), people.sum()
     # People with all right or none tell nothing; with all right they count for every item alike.
     hits = hits - people[k]
@@ -67,12 +70,20 @@ def _climb(hits: Floats, people: Floats) -> tuple[Floats, Floats, float] | None:
         information = (people[1:k, None, None] * double).sum(axis=0)
         np.fill_diagonal(information, expected)
         information = information - (single * people[1:k, None]).T @ single
-        covariance = np.linalg.pinv(information, hermitian=True)
+        along = np.full((k, k), 1.0 / k)
+        size = float(np.trace(information))
+        found = inverse(information + size * along)
+        if found is None:
+            return None
+        covariance = found - along / size
         step = covariance @ (hits - expected)
         beta = beta + step / max(1.0, float(np.abs(step).max()))
+        beta = beta - beta.mean()
         if float(np.abs(beta).max()) > 30:
             return None
         if float(np.abs(step).max()) < TOLERANCE:
+            if (np.diag(covariance) <= 0).any():
+                return None
             return beta, covariance, float(hits @ beta - people[scores] @ np.log(gamma[scores]))
     return None
 

@@ -1,7 +1,8 @@
 """Item response theory: the Rasch and two-parameter logistic models, and what a person's ability is under them.
 
 Fitted by marginal maximum likelihood (`marginal`), with standard errors from the observed information. Items that everyone got
-right, or everyone wrong, have no parameters and take no part. There are no missing answers: a blank is wrong.
+right, or everyone wrong, have no parameters and take no part; nor do items whose slope grows without end. There are no missing
+answers: a blank is wrong.
 """
 
 from dataclasses import dataclass
@@ -27,10 +28,11 @@ from itembank.statistics.values import (
     around,
 )
 
-EM_STEPS: Final = 500
+EM_STEPS: Final = 100
 EM_TOLERANCE: Final = 2e-3  # Newton's steps take over from here
 NEWTON_STEPS: Final = 20
 NEWTON_TOLERANCE: Final = 1e-4
+REFITS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,16 +119,33 @@ def _fit(matrix: Bytes, slope: float | None, *, free: bool, least: int) -> Fit |
         return NoSpread(n)
     if k < 3 and slope is None:
         return TooFew(k, 3)
-    data = marginal.answers(matrix if k == len(used) else np.ascontiguousarray(matrix[:, used]))
-    search = _Search(data, free, slope)
-    settled = search.run()
-    deviations = search.covariance() if settled else None
+    search = _settle(matrix, used, slope, free=free)
     slopes, intercepts = np.zeros(len(used)), np.zeros(len(used))
     slopes[used], intercepts[used] = search.slopes, search.intercepts
-    described = iter(_describe(search, deviations, n, fixed=slope is not None))
-    nothing = ItemParameters(NoSpread(n), NoSpread(n), NoSpread(n))
-    items = [next(described) if one else nothing for one in used]
-    return Fit(n, items, used, slopes, intercepts, search.loglik, search.design.shape[1], settled)
+    described = iter(_describe(search, search.covariance() if search.settled else None, n, fixed=slope is not None))
+    spread = (hits > 0) & (hits < n)
+    items = [
+        next(described) if one else _without(NoSpread(n) if not some else Unsettled(n))
+        for one, some in zip(used, spread, strict=True)
+    ]
+    return Fit(n, items, used, slopes, intercepts, search.loglik, search.design.shape[1], search.settled)
+
+
+def _without(reason: NoSpread | Unsettled) -> ItemParameters:
+    return ItemParameters(reason, reason, reason)
+
+
+def _settle(matrix: Bytes, used: npt.NDArray[np.bool_], slope: float | None, *, free: bool) -> "_Search":
+    """Fit; items that run off without end (their answers split people perfectly) are left out of ``used`` and the rest fitted."""
+    for _ in range(REFITS):
+        search = _Search(marginal.answers(np.ascontiguousarray(matrix[:, used])), free, slope)
+        if search.run():
+            break
+        keep = ~search.running_off()
+        if keep.all() or keep.sum() < 3:
+            break
+        used[np.flatnonzero(used)[~keep]] = False
+    return search
 
 
 class _Search:
@@ -139,6 +158,8 @@ class _Search:
         self.design = _design(k, free, self.fixed)
         self.grid: Points = marginal.points(self.slopes)
         self.inverse: Floats | None = None
+        self.last = np.zeros(2 * k)
+        self.settled = False
         self.loglik = -np.inf
 
     def run(self) -> bool:
@@ -149,7 +170,17 @@ class _Search:
             if self._em() < EM_TOLERANCE:
                 break
         self.grid = marginal.points(self.slopes)
-        return self._newton()
+        self.settled = self._newton()
+        return self.settled
+
+    def running_off(self) -> npt.NDArray[np.bool_]:
+        """(k,) the items that will not settle: near a bound, or still moving."""
+        k = len(self.slopes)
+        moving = np.abs(self.last).reshape(2, k).max(axis=0)
+        at_bound = (np.abs(self.slopes) > 0.6 * SLOPE_BOUND) | (np.abs(self.intercepts) > 0.7 * INTERCEPT_BOUND)
+        if self.free and not at_bound.any():
+            at_bound = (moving > 0) & (moving >= 0.5 * moving.max())
+        return at_bound if self.free else np.zeros(k, dtype=np.bool_)
 
     def _em(self) -> float:
         before = np.concatenate([self.intercepts, self.slopes])
@@ -168,13 +199,13 @@ class _Search:
         for _ in range(NEWTON_STEPS):
             self.loglik = found.loglik
             slope = self.design.T @ marginal.gradient(self.data, self.grid, self.slopes, self.intercepts, found)
-            self.inverse = _inverse(self.design.T @ self._information() @ self.design)
+            self.inverse = marginal.inverse(self.design.T @ self._information() @ self.design)
             if self.inverse is None:
                 self._em()
                 found = marginal.expect(self.data, self.grid, self.slopes, self.intercepts)
                 continue
             step = self.design @ (self.inverse @ slope)
-            size = float(np.abs(step).max())
+            size, self.last = float(np.abs(step).max()), step
             found = self._climb(step / max(1.0, size), found.loglik)
             if size < NEWTON_TOLERANCE:
                 self.loglik = found.loglik
@@ -231,15 +262,6 @@ def _design(k: int, free: bool, fixed: bool) -> Floats:
     if not fixed:
         design[k:, k] = 1.0
     return design
-
-
-def _inverse(matrix: Floats) -> Floats | None:
-    try:
-        root = np.linalg.inv(np.linalg.cholesky((matrix + matrix.T) / 2))
-    except np.linalg.LinAlgError:
-        return None
-    inverse: Floats = root.T @ root
-    return inverse if np.isfinite(inverse).all() else None
 
 
 def _describe(search: _Search, covariance: Floats | None, n: int, *, fixed: bool) -> list[ItemParameters]:

@@ -41,9 +41,9 @@ def item_fit(fit: Fit, right: npt.ArrayLike) -> list[ItemFit | TooFew | NoSpread
     column = iter(columns)
     parameters = 2 if fit.parameters == 2 * k else 1
     found: list[ItemFit | TooFew | NoSpread | Unsettled] = []
-    for used in fit.used:
+    for used, item in zip(fit.used, fit.items, strict=True):
         if not used:
-            found.append(NoSpread(fit.n))
+            found.append(item.slope if isinstance(item.slope, NoSpread) else Unsettled(fit.n))
             continue
         hits = np.asarray(np.bincount(number_right, weights=next(column), minlength=k + 1), dtype=np.float64)
         share = next(expected)

@@ -215,3 +215,13 @@ def _squares(data: Answers, variance: Floats) -> Floats:
         part = data.right[start : start + BLOCK] * weight[start : start + BLOCK, None]
         total += part.T @ part
     return total
+
+
+def inverse(matrix: Floats) -> Floats | None:
+    """Of a symmetric matrix; None unless it is positive definite."""
+    try:
+        root = np.linalg.inv(np.linalg.cholesky((matrix + matrix.T) / 2))
+    except np.linalg.LinAlgError:
+        return None
+    inverse: Floats = root.T @ root
+    return inverse if np.isfinite(inverse).all() else None

@@ -161,7 +161,7 @@ def _jackknife(value: float | None, parts: list[float | None], wrap: str, n: int
     if wrap == "coefficient" and value < 1 and kept.max() < 1:
         # 1 - alpha is a ratio of variances: its logarithm is nearer to normal (Feldt 1965, Psychometrika 30, 357-370).
         gap = positive(1 - value, (1 - value) * _spread_of(np.log(1 - kept)), df=df)
-        return Estimate(value, gap.se, 1 - gap.high, 1 - gap.low)
+        return Estimate(value, gap.se, min(1 - gap.high, value), max(1 - gap.low, value))
     least, most = (0.0, 1.0) if wrap == "share" else (-np.inf, np.inf)
     return around(value, _spread_of(kept), df=df, least=least, most=most)
 
