@@ -7,18 +7,20 @@ as classification, difficulty (LOM has five steps, too), source clause as what t
 import posixpath
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import Final
+from urllib.parse import unquote
 
 from lxml import etree
 
 from itembank.errors import msg
 from itembank.exchange.archives import Archive, inside
-from itembank.exchange.drafts import Desk, Unfit
+from itembank.exchange.drafts import Desk, Finder, Unfit
 from itembank.exchange.grid import Refused
 from itembank.exchange.item_row import Reading
 from itembank.exchange.item_sheet import SortedItems
 from itembank.exchange.mistakes import file_error
-from itembank.exchange.qti_item import ROOT, Files, read_item
+from itembank.exchange.qti_item import ROOT, read_item
 from itembank.exchange.qti_write import DIFFICULTIES, write_item, write_package
 from itembank.exchange.safe_xml import attribute, child, children, name_of, parse, text_of
 from itembank.exchange.texts import check_size
@@ -44,14 +46,14 @@ def sort_items(data: bytes, how: Reading = _DEFAULT, figures: Mapping[str, bytes
     return desk.result()
 
 
-def _take(desk: Desk, row: int, data: bytes, files: Files, about: dict[str, str]) -> None:
+def _take(desk: Desk, row: int, data: bytes, find: Finder, about: dict[str, str]) -> None:
     """One item file: its item, or why not. Raises `Refused` for what is no item at all."""
     root = parse(data)
     if name_of(root) != ROOT:
         problem = msg("This is no QTI item but <%(name)s>.", name=name_of(root)[:60])
         raise Refused(file_error(problem, msg("Export the items as QTI 2.1, 2.2 or 3.0.")))
     try:
-        desk.take(read_item(desk, row, root, files, about))
+        desk.take(read_item(desk, row, root, find, about))
     except Unfit as unfit:
         desk.refuse(row, unfit)
 
@@ -60,14 +62,10 @@ def _read_package(desk: Desk, archive: Archive) -> None:
     found = _resources(archive)
     if not found:
         raise Refused(file_error(msg("The package lists no items."), msg("Export the items as a QTI content package.")))
+    pictures = _Pictures(desk, archive)
     for row, (path, about) in enumerate(found, 1):
         desk.place = path
-        folder = posixpath.dirname(path)
-
-        def picture(source: str, folder: str = folder) -> bytes | None:
-            name = inside(folder, source)
-            return archive.read(name) if name in archive else None
-
+        picture = partial(pictures.find, posixpath.dirname(path))
         if path not in archive:
             problem = msg("The package names a file that is not in it.")
             desk.wrong(row, "", problem, msg("Export the package again."), path)
@@ -77,6 +75,25 @@ def _read_package(desk: Desk, archive: Archive) -> None:
         except Refused as refused:
             desk.wrong(row, "", refused.mistake.problem, refused.mistake.mend, path)
     desk.place = ""
+
+
+class _Pictures:
+    """Pictures of a package by path; each is unpacked once."""
+
+    def __init__(self, desk: Desk, archive: Archive) -> None:
+        self.desk, self.archive = desk, archive
+        self.digests: dict[str, str | None] = {}
+
+    def find(self, folder: str, source: str) -> str | None:
+        """The digest of the picture a reference in this folder leads to; None if it is missing, damaged or no picture."""
+        name = inside(folder, unquote(source))
+        if name in self.archive and name not in self.digests:
+            try:
+                figure = self.desk.add_figure(self.archive.read(name))
+            except Refused:
+                figure = None
+            self.digests[name] = figure.digest if figure is not None else None
+        return self.digests.get(name)
 
 
 def _resources(archive: Archive) -> list[tuple[str, dict[str, str]]]:

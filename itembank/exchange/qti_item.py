@@ -6,19 +6,15 @@ see outside the options is the stem. Feedback, rubrics and everything else that 
 
 import copy
 import re
-from collections.abc import Callable
 from html import escape
 from typing import Final
-from urllib.parse import unquote
 
 from lxml import etree
 
 from itembank.errors import msg
-from itembank.exchange.drafts import Desk, Draft, Unfit, is_kind, truth_order
+from itembank.exchange.drafts import Desk, Draft, Finder, Unfit, is_kind, truth_order
 from itembank.exchange.safe_xml import attribute, child, children, name_of, text_of
 from itembank.items import letter
-
-Files = Callable[[str], bytes | None]
 
 ROOT: Final = "assessmentitem"
 RATIONALE: Final = "rationale"
@@ -33,8 +29,8 @@ _DROPPED: Final = frozenset({
 _BLOCKS: Final = frozenset({"p", "div", "ul", "ol", "table", "blockquote", "pre"})
 
 
-def read_item(desk: Desk, row: int, item: etree._Element, files: Files, about: dict[str, str]) -> Draft:
-    """The draft of an item. ``files`` gives the bytes a reference leads to; ``about`` what a manifest says. Raises `Unfit`."""
+def read_item(desk: Desk, row: int, item: etree._Element, find: Finder, about: dict[str, str]) -> Draft:
+    """The draft of an item. ``find`` gives the digest of a picture; ``about`` what a manifest says. Raises `Unfit`."""
     body = child(item, "itembody")
     if body is None:
         raise Unfit("stem", msg("The item has no body."), msg("Export it again."), _title(item))
@@ -45,7 +41,7 @@ def read_item(desk: Desk, row: int, item: etree._Element, files: Files, about: d
     choices = _choices(interaction)
     draft = Draft(row, "", "", [], _correct(desk, row, declaration, choices))
     _forget_hidden(desk, row, body)
-    html = _Html(desk, files, exact=bool(own))
+    html = _Html(desk, find, exact=bool(own))
     draft.options = [html.inner(f"option_{letter(min(n, 8)).lower()}", one) for n, one in enumerate(choices, 1)]
     _reduce_to_prompt(interaction)
     draft.stem = html.inner("stem", _unwrapped(body))
@@ -211,8 +207,8 @@ def _rationale(desk: Desk, row: int, item: etree._Element, html: "_Html") -> str
 class _Html:
     """Elements of an item as clean HTML, with pictures from the package; ``exact`` for items written by this product."""
 
-    def __init__(self, desk: Desk, files: Files, *, exact: bool) -> None:
-        self.desk, self.files, self.exact = desk, files, exact
+    def __init__(self, desk: Desk, find: Finder, *, exact: bool) -> None:
+        self.desk, self.find, self.exact = desk, find, exact
 
     def inner(self, field: str, element: etree._Element) -> str:
         """The content of an element. Raises `Unfit`."""
@@ -227,13 +223,8 @@ class _Html:
                 one.tag = etree.QName(one).localname
         parts = [escape(element.text or "", quote=False)]
         parts += [str(etree.tostring(one, method="html", encoding="unicode")) for one in element]
-        html = self.desk.clean(field, "".join(parts), self._find)
+        html = self.desk.clean(field, "".join(parts), self.find)
         return html if self.exact else _tidied(html)
-
-    def _find(self, source: str) -> str | None:
-        data = self.files(unquote(source))
-        figure = self.desk.add_figure(data) if data is not None else None
-        return figure.digest if figure is not None else None
 
 
 def _tidied(html: str) -> str:

@@ -1,5 +1,6 @@
 """Bytes of a text file -> text, and the small text formats within (plain, HTML, Moodle's automatic one)."""
 
+import codecs
 import html
 import re
 from typing import Final
@@ -32,6 +33,20 @@ def decode(data: bytes, limits: Limits) -> str:
         if "\x00" not in text:
             return storable(text)
     raise Refused(file_error(msg("The file is no text in UTF-8 or GB18030."), msg("Save it as text in UTF-8 and upload that.")))
+
+
+def beginning(data: bytes, length: int) -> str | None:
+    """The first ``length`` bytes as text, as `decode` would read them; None where it would refuse."""
+    marked = data[:2] in {b"\xff\xfe", b"\xfe\xff"}
+    for encoding in ("utf-16",) if marked else _ENCODINGS:
+        reader = codecs.getincrementaldecoder(encoding)()
+        try:
+            text = reader.decode(data[:length], final=len(data) <= length)
+        except UnicodeDecodeError:
+            continue
+        if "\x00" not in text:
+            return storable(text)
+    return None
 
 
 def automatic_html(text: str) -> str:

@@ -1,0 +1,273 @@
+"""The table of file formats for items: how each is recognised, read and written, and what it cannot hold.
+
+    found = detect(data, "题库.gift")          # Format | None
+    found.read(data, Reading(), figures)       # SortedItems; never raises for what is in the file
+    found.write(items, now=now, figures=...)   # bytes; `losses` says beforehand what will not be in them
+
+Another format: one module with `sort_items` and `write_items`, one `Format` here, one line in `detect`.
+"""
+
+import datetime as dt
+import re
+import zipfile
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Final, Protocol
+
+from itembank import markup
+from itembank.errors import Message, msg
+from itembank.exchange import aiken, gift, moodle, qti, textlist, xlsx
+from itembank.exchange.docx import DOCUMENT
+from itembank.exchange.figures import Figure
+from itembank.exchange.item_columns import HEADERS
+from itembank.exchange.item_row import Reading
+from itembank.exchange.item_sheet import SortedItems
+from itembank.exchange.mistakes import RowError, shorten
+from itembank.exchange.ooxml import DAMAGED
+from itembank.exchange.outgoing import NO_FIGURES, rationale_of
+from itembank.exchange.texts import beginning
+from itembank.exchange.writing import WritableItem
+from itembank.items import KINDS
+
+Reader = Callable[[bytes, Reading, Mapping[str, bytes] | None], SortedItems]
+_FIELDS: Final = ("topic", "difficulty", "source", "rationale", "reference", "fixed_order")
+_LOOKED_AT: Final = 200_000
+
+
+class Writer(Protocol):
+    """Items -> a file. ``figures``: the pictures at hand, by digest."""
+
+    def __call__(  # noqa: D102
+        self, items: Iterable[WritableItem], *, now: dt.datetime, figures: Mapping[str, Figure] = NO_FIGURES
+    ) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Holds:
+    """What a format can carry. ``pictures``: inside the file; else they are only named and delivered beside it.
+
+    ``without_key``: kinds that can be written without their key. ``formatting``: more than one line of text with indices.
+    """
+
+    kinds: frozenset[str] = frozenset(KINDS)
+    fields: frozenset[str] = frozenset(_FIELDS)
+    without_key: frozenset[str] = frozenset(KINDS)
+    pictures: bool = True
+    formatting: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One format. ``place`` says what ``row`` counts in its mistakes; ``one_item``: a file holds exactly one."""
+
+    code: str
+    name: Message
+    extensions: tuple[str, ...]
+    media_type: str
+    place: Message
+    read: Reader
+    write: Writer | None
+    holds: Holds = Holds()
+    one_item: bool = False
+
+    @property
+    def cannot_hold(self) -> tuple[Message, ...]:
+        """What is lost by writing this format, as sentences; empty if nothing is."""
+        found = []
+        kinds = [KINDS[code].name_zh for code in KINDS if code not in self.holds.kinds]
+        fields = [HEADERS[name][0] for name in _FIELDS if name not in self.holds.fields]
+        if kinds:
+            found.append(msg("It cannot hold these kinds; they are left out: %(kinds)s.", kinds="、".join(kinds)))
+        if fields:
+            found.append(msg("It cannot hold: %(fields)s.", fields="、".join(fields)))
+        if not self.holds.formatting:
+            found.append(msg("It holds plain lines only: tables, emphasis and line breaks are lost."))
+        if not self.holds.pictures:
+            found.append(msg("Pictures are only named in it and must be delivered beside it."))
+        return tuple(found)
+
+
+def _write_sheet(items: Iterable[WritableItem], *, now: dt.datetime, figures: Mapping[str, Figure] = NO_FIGURES) -> bytes:
+    return xlsx.write_items(items, now=now)
+
+
+_ROW: Final = msg("Row of the sheet")
+_LINE: Final = msg("Line or paragraph")
+_QUESTION: Final = msg("Question of the file")
+
+FORMATS: Final[dict[str, Format]] = {
+    one.code: one
+    for one in (
+        Format(
+            "xlsx",
+            msg("Spreadsheet"),
+            (".xlsx", ".xls", ".ods", ".csv"),
+            "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+            _ROW,
+            xlsx.sort_items,
+            _write_sheet,
+            Holds(pictures=False),
+        ),
+        Format(
+            "qti_package",
+            msg("QTI content package"),
+            (".zip",),
+            "application/zip",
+            _QUESTION,
+            qti.sort_items,
+            qti.write_package,
+        ),
+        Format(
+            "qti_item",
+            msg("QTI single item"),
+            (".xml",),
+            "application/xml",
+            _QUESTION,
+            qti.sort_items,
+            qti.write_item,
+            one_item=True,
+        ),
+        Format(
+            "moodle",
+            msg("Moodle XML"),
+            (".xml",),
+            "application/xml",
+            _QUESTION,
+            moodle.sort_items,
+            moodle.write_items,
+        ),
+        Format(
+            "gift",
+            msg("Moodle GIFT"),
+            (".gift", ".txt"),
+            "text/plain; charset=utf-8",
+            _LINE,
+            gift.sort_items,
+            gift.write_items,
+            Holds(without_key=frozenset({"single", "multiple"}), pictures=False),
+        ),
+        Format(
+            "aiken",
+            msg("Aiken"),
+            (".txt",),
+            "text/plain; charset=utf-8",
+            _LINE,
+            aiken.sort_items,
+            aiken.write_items,
+            Holds(
+                kinds=frozenset({"single", "true_false"}),
+                fields=frozenset(),
+                without_key=frozenset(),
+                pictures=False,
+                formatting=False,
+            ),
+        ),
+        Format(
+            "textlist",
+            msg("Text list (Word or plain text)"),
+            (".docx", ".txt"),
+            "text/plain; charset=utf-8",
+            _LINE,
+            textlist.sort_items,
+            None,
+        ),
+    )
+}
+
+
+# --- recognising --------------------------------------------------------------------------------------------------------
+
+_ROOT: Final = re.compile(r"\A(?>(?>\s+|<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^>\[]*>)*)<(?:[\w.-]+:)?([\w.-]+)", re.DOTALL)
+_ROOTS: Final = {"quiz": "moodle", "assessmentItem": "qti_item", "qti-assessment-item": "qti_item"}
+_JSON: Final = re.compile(r"\s*[\[{][\s{]*\"")
+_AIKEN: Final = re.compile(r"^[A-Z][.)] [^\n]*\n\s*ANSWER: ?[A-Z]\s*$", re.MULTILINE)
+_GIFT: Final = re.compile(r"(?:^|[^\\])\{\s*(?:[=~#]|T\b|TRUE\b|F\b|FALSE\b|\})", re.MULTILINE)
+_TEXT_LIST: Final = re.compile(
+    r"^[ \t\u3000]{0,20}(?:\d{1,4}\s*[.．、)）]|[（(]?\s*[AＡ]\s*[.．、)）:：])|答案|[（(]\s*[A-H√×]\s*[)）]", re.MULTILINE
+)
+
+
+def detect(data: bytes, file_name: str) -> Format | None:
+    """The format of a file, by its content; the name decides only between spreadsheet text and other text."""
+    code = _detect(data, file_name.lower())
+    return FORMATS[code] if code is not None else None
+
+
+def _detect(data: bytes, name: str) -> str | None:
+    if data[:2] == b"PK":
+        return _kind_of_archive(data)
+    if data[:4] == b"\xd0\xcf\x11\xe0":
+        return "xlsx" if not name.endswith(".doc") else None
+    text = beginning(data, _LOOKED_AT)
+    return None if text is None else _kind_of_text(text, name)
+
+
+def _kind_of_text(text: str, name: str) -> str | None:
+    if text.lstrip().startswith("<"):
+        root = _ROOT.match(text)
+        return _ROOTS.get(root[1]) if root is not None else None
+    if name.endswith((".csv", ".tsv")):
+        return "xlsx"
+    if _JSON.match(text):
+        return None
+    if name.endswith(".gift") or "\n$CATEGORY:" in f"\n{text}" or (_GIFT.search(text) and "}" in text):
+        return "gift"
+    if _AIKEN.search(text):
+        return "aiken"
+    return "textlist" if _TEXT_LIST.search(text) else None
+
+
+def _kind_of_archive(data: bytes) -> str | None:
+    try:
+        with zipfile.ZipFile(BytesIO(data)) as archive:
+            names = archive.namelist()
+    except DAMAGED:
+        return None
+    if DOCUMENT in names:
+        return "textlist"
+    if "xl/workbook.xml" in names or "content.xml" in names:
+        return "xlsx"
+    return "qti_package" if any(name.lower().endswith(".xml") for name in names) else None
+
+
+# --- what an export loses -----------------------------------------------------------------------------------------------
+
+
+def losses(found: Format, items: Iterable[WritableItem], figures: Mapping[str, Figure] = NO_FIGURES) -> list[RowError]:
+    """What of these items the file will not hold, item by item; ``row`` counts the items from 1."""
+    listing = []
+    for row, item in enumerate(items, 1):
+        for problem, mend in _lost(found.holds, item, figures):
+            listing.append(RowError(row, "", "", shorten(markup.shown_text(item.body.stem_html)), problem, mend))
+    return listing
+
+
+def _lost(holds: Holds, item: WritableItem, figures: Mapping[str, Figure]) -> Iterable[tuple[Message, Message]]:
+    other = msg("Choose another format if it matters.")
+    kind = item.body.kind
+    if kind not in holds.kinds or (item.key is not None and len(item.key.correct) > 1 and "multiple" not in holds.kinds):
+        yield msg("The item is left out: the format has no such kind."), other
+        return
+    if item.key is None and kind not in holds.without_key:
+        yield msg("The item is left out: the format cannot hold it without its key."), other
+        return
+    filled = {
+        "topic": item.topic_code,
+        "difficulty": item.difficulty,
+        "source": item.source,
+        "rationale": rationale_of(item),
+        "reference": item.reference,
+        "fixed_order": item.body.fixed_order and not KINDS[kind].fixed_options,
+    }
+    lost = [HEADERS[name][0] for name in _FIELDS if filled[name] and name not in holds.fields]
+    if lost:
+        yield msg("The format cannot hold: %(fields)s.", fields="、".join(lost)), other
+    texts = [item.body.stem_html, *(option.html for option in item.body.options)]
+    if not holds.formatting and not all(map(aiken.fits_line, texts)):
+        yield msg("Formatting is lost: the format holds plain lines only."), other
+    missing = sorted(item.body.media - figures.keys())
+    if item.body.media and not holds.pictures:
+        yield msg("Pictures are only named in it and must be delivered beside it."), msg("Deliver the picture files, too.")
+    elif missing:
+        yield msg("A picture is not at hand and is only named."), msg("Deliver the picture files, too.")
