@@ -1,6 +1,6 @@
 """A fixture exam session with N candidates, by the product's own functions: bank, forms, entries, seats.
 
-    python -m loadtests.seed --url sqlite:////tmp/x/jikao.db --keys /tmp/x/keys --candidates 100 --out /tmp/x/people.jsonl
+    python -m loadtests.seed --url sqlite:///load/jikao.db --keys load/keys --candidates 100 --out load/people.jsonl
 
 The exam session starts at once on schedule (the closer opens it), lets everybody in at any time, and lasts four hours.
 """

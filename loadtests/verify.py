@@ -1,6 +1,6 @@
 """What clients saw acknowledged against what SQL holds: lost must be 0, and so must unexplained.
 
-    python -m loadtests.verify --url sqlite:////tmp/x/jikao.db --diary diary.jsonl
+    python -m loadtests.verify --url sqlite:///load/jikao.db --diary diary.jsonl
 
 - *lost*: acknowledged to a client (ok), not in the journal with the same content.
 - *unexplained*: in the journal, but no client sent it; or refused to a client and stored all the same; or a journal whose
