@@ -161,7 +161,7 @@ def entry(
         admission_no=f"2026{exam_session_id:04d}{no:04d}",
         name=f"考生{no}",
         sex=sex_from_id(number),
-        id_cipher=keyring.seal("id_number", number.encode(), b"entry"),
+        id_cipher=keyring.seal("id_number", number.encode(), f"entry:{exam_session_id}:{no}".encode()),
         id_index=keyring.blind_index(number),
         id_tail=number[-4:],
         factor_index=keyring.blind_index(number[-6:].upper(), domain="second_factor"),

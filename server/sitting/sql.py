@@ -6,6 +6,7 @@ so it has the engine's settings. Times are Unix ms in `Sitting` and aware UTC in
 SQLAlchemy's own.
 """
 
+from abc import ABC, abstractmethod
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
@@ -94,7 +95,7 @@ def trouble(error: BaseException) -> Literal["retry", "storage", "data"]:
     return "storage" if name in ("OperationalError", "InternalError", "DatabaseError") else "data"
 
 
-class Store:
+class Store(ABC):
     """Statements shared by both databases; `SqliteStore` and `PostgresStore` say how rows are matched in bulk."""
 
     def __init__(self, engine: Engine) -> None:
@@ -116,9 +117,9 @@ class Store:
         """Make it durable; what is answered afterwards is on disk."""
         connection.cursor().execute("COMMIT")
 
+    @abstractmethod
     def roll_back(self, connection: Connection) -> None:
         """Undo, if there is anything to undo."""
-        raise NotImplementedError
 
     def load(self, connection: Connection, keys: Sequence[Key]) -> dict[Key, Sitting]:
         """Lock and read the sittings of `keys`, in id order; those that do not exist are missing."""
@@ -263,35 +264,35 @@ class Store:
     quarantine_marks = ""
     begins = "BEGIN"
 
+    @abstractmethod
     def _prepare(self, cursor: Any) -> None:
         """Settings of the writer's own connection."""
-        raise NotImplementedError
 
+    @abstractmethod
     def time(self, ms: int) -> Any:
         """A moment as the driver wants it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def ms(self, value: Any) -> int:
         """A moment as the driver gives it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _select(self, connection: Connection, keys: Sequence[Key], *, lock: bool = True) -> Iterable[Sequence[Any]]:
-        raise NotImplementedError
 
+    @abstractmethod
     def _changed(self, connection: Connection, exam_session_ids: list[int], since: Any) -> Iterable[Sequence[Any]]:
-        raise NotImplementedError
 
+    @abstractmethod
     def _at(self, connection: Connection, places: Sequence[Row]) -> Iterable[Sequence[Any]]:
-        raise NotImplementedError
 
+    @abstractmethod
     def _journaled(self, connection: Connection, wanted: Sequence[Row]) -> Iterable[Sequence[Any]]:
-        raise NotImplementedError
 
+    @abstractmethod
     def _insert(self, connection: Connection, table: str, columns: list[str], rows: list[Row]) -> None:
-        raise NotImplementedError
 
+    @abstractmethod
     def _update(self, connection: Connection, columns: list[str], rows: list[Row]) -> None:
-        raise NotImplementedError
 
 
 def digest(kept: Quarantined) -> str:
