@@ -137,12 +137,12 @@ def _without(reason: NoSpread | Unsettled) -> ItemParameters:
 
 def _settle(matrix: Bytes, used: npt.NDArray[np.bool_], slope: float | None, *, free: bool) -> "_Search":
     """Fit; items that run off without end (their answers split people perfectly) are left out of ``used`` and the rest fitted."""
-    for _ in range(REFITS):
+    for refits_left in reversed(range(REFITS)):
         search = _Search(marginal.answers(np.ascontiguousarray(matrix[:, used])), free, slope)
         if search.run():
             break
         keep = ~search.running_off()
-        if keep.all() or keep.sum() < 3:
+        if not refits_left or keep.all() or keep.sum() < 3:
             break
         used[np.flatnonzero(used)[~keep]] = False
     return search

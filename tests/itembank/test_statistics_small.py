@@ -103,6 +103,7 @@ def test_five_candidates(people: int) -> None:
 @given(st.integers(0, 70), st.integers(1, 7), st.integers(0, 2**32 - 1), st.floats(0, 1), st.sampled_from([Needed(), EAGER]))
 @example(people=40, items=3, seed=1, skill=1.0, needed=EAGER)
 @example(people=40, items=3, seed=1, skill=0.0, needed=EAGER)
+@example(people=38, items=7, seed=0, skill=0.75, needed=EAGER)  # items run off one after another
 @example(people=2, items=1, seed=1, skill=0.5, needed=EAGER)
 def test_a_report_of_anything(people: int, items: int, seed: int, skill: float, needed: Needed) -> None:
     """Random answers, thresholds as usual and as low as they go, everyone right, everyone blank."""
