@@ -87,10 +87,19 @@ def _html(desk: Desk, field: str, text: str) -> str:
     return desk.clean(field, made + "".join(f'<img src="{name}">' for name in missing if '"' not in name))
 
 
-def fits_line(html: str) -> bool:
-    """Whether a line of text can hold this HTML."""
+def fits(item: WritableItem) -> bool:
+    """Whether plain lines hold the texts of this item as they are, and nobody takes its stem for something else."""
+    stem = _plain(item.body.stem_html)
+    if stem is None or _OPTION.fullmatch(stem) or _ANSWER.match(stem):
+        return False
+    return all(_plain(option.html) is not None for option in item.body.options)
+
+
+def _plain(html: str) -> str | None:
+    """The line that is read back as this HTML; None if there is none."""
     text = cells.from_html(html)
-    return "\n" not in text and not text.startswith(cells.HTML_MARK) and text == " ".join(text.split(" ")).strip()
+    plain = "\n" not in text and not text.startswith(cells.HTML_MARK) and text == text.strip()
+    return text if plain else None
 
 
 def can_hold(item: WritableItem) -> bool:
@@ -111,5 +120,5 @@ def write_items(items: Iterable[WritableItem], *, now: dt.datetime, figures: Map
 
 
 def _line(html: str) -> str:
-    text = cells.from_html(html) if fits_line(html) else markup.shown_text(html)
-    return " ".join(text.split())
+    text = _plain(html)
+    return " ".join(markup.shown_text(html).split()) if text is None else text

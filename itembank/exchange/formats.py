@@ -263,8 +263,7 @@ def _lost(holds: Holds, item: WritableItem, figures: Mapping[str, Figure]) -> It
     lost = [HEADERS[name][0] for name in _FIELDS if filled[name] and name not in holds.fields]
     if lost:
         yield msg("The format cannot hold: %(fields)s.", fields="、".join(lost)), other
-    texts = [item.body.stem_html, *(option.html for option in item.body.options)]
-    if not holds.formatting and not all(map(aiken.fits_line, texts)):
+    if not holds.formatting and not aiken.fits(item):
         yield msg("Formatting is lost: the format holds plain lines only."), other
     missing = sorted(item.body.media - figures.keys())
     if item.body.media and not holds.pictures:

@@ -22,7 +22,7 @@ from itembank.exchange.item_sheet import SortedItems
 from itembank.exchange.labels import labels_of, read_labels
 from itembank.exchange.mistakes import file_error
 from itembank.exchange.outgoing import NO_FIGURES, file_name, is_correct, rationale_of, title_of, with_sources
-from itembank.exchange.safe_xml import attribute, child, children, name_of, parse, text_of
+from itembank.exchange.safe_xml import attribute, child, children, inner_html, name_of, parse, text_of
 from itembank.exchange.texts import automatic_html, check_size
 from itembank.exchange.writing import WritableItem
 from itembank.items import FALSE, KINDS, TRUE, letter
@@ -91,7 +91,8 @@ class _Question:
         if element is None:
             return ""
         text = child(element, "text")
-        content = _inner(text) if text is not None else element.text or ""
+        plain = text is None or len(text) == 0  # usually CDATA, sometimes elements
+        content = ((element if text is None else text).text or "") if plain or text is None else inner_html(text)
         match attribute(element, "format"):
             case "html" | "":
                 return self.desk.clean(field, content, self._finder(field, element))
@@ -139,14 +140,6 @@ class _Question:
         name = text_of(child(self.element, "name"))
         start = " ".join(markup.shown_text(stem).split())
         return number or ("" if not start or start.startswith(name[:40].rstrip(".… ")) or name == "—" else name)
-
-
-def _inner(text: etree._Element) -> str:
-    """The content of a ``<text>``: usually CDATA, sometimes elements."""
-    if len(text) == 0:
-        return text.text or ""
-    parts = [text.text or ""] + [etree.tostring(one, method="html", encoding="unicode") for one in text]
-    return "".join(parts)
 
 
 def _weight(answer: etree._Element) -> float:

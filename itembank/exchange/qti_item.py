@@ -6,14 +6,13 @@ see outside the options is the stem. Feedback, rubrics and everything else that 
 
 import copy
 import re
-from html import escape
 from typing import Final
 
 from lxml import etree
 
 from itembank.errors import msg
 from itembank.exchange.drafts import Desk, Draft, Finder, Unfit, is_kind, truth_order
-from itembank.exchange.safe_xml import attribute, child, children, name_of, text_of
+from itembank.exchange.safe_xml import attribute, child, children, inner_html, name_of, text_of
 from itembank.items import letter
 
 ROOT: Final = "assessmentitem"
@@ -221,9 +220,7 @@ class _Html:
                 one.set("src", source)
             elif isinstance(one.tag, str):
                 one.tag = etree.QName(one).localname
-        parts = [escape(element.text or "", quote=False)]
-        parts += [str(etree.tostring(one, method="html", encoding="unicode")) for one in element]
-        html = self.desk.clean(field, "".join(parts), self.find)
+        html = self.desk.clean(field, inner_html(element), self.find)
         return html if self.exact else _tidied(html)
 
 

@@ -1,5 +1,6 @@
 """XML from strangers: no entities, no network, no huge nodes; and names without their namespaces."""
 
+from html import escape
 from typing import Final
 
 from lxml import etree
@@ -56,3 +57,12 @@ def children(element: etree._Element, name: str) -> list[etree._Element]:
 def text_of(element: etree._Element | None) -> str:
     """All text inside, trimmed."""
     return "" if element is None else "".join(element.itertext()).strip()
+
+
+def inner_html(element: etree._Element) -> str:
+    """The content as HTML. Not libxml2's own HTML: that leaves out end tags which later readers need."""
+    for one in element.iter():
+        if isinstance(one.tag, str) and len(one) == 0 and not one.text and name_of(one) not in {"br", "img", "hr"}:
+            one.text = ""  # so that it is written with an end tag
+    inside = (str(etree.tostring(one, encoding="unicode")) for one in element)
+    return escape(element.text or "", quote=False) + "".join(inside)
