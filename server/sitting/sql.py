@@ -6,9 +6,9 @@ so it has the engine's settings. Times are Unix ms in `Sitting` and aware UTC in
 SQLAlchemy's own.
 """
 
-from abc import ABC, abstractmethod
 import hashlib
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, Protocol
@@ -278,21 +278,27 @@ class Store(ABC):
 
     @abstractmethod
     def _select(self, connection: Connection, keys: Sequence[Key], *, lock: bool = True) -> Iterable[Sequence[Any]]:
+        """Rows of these sittings, locked when asked."""
 
     @abstractmethod
     def _changed(self, connection: Connection, exam_session_ids: list[int], since: Any) -> Iterable[Sequence[Any]]:
+        """Versions of sittings changed since."""
 
     @abstractmethod
     def _at(self, connection: Connection, places: Sequence[Row]) -> Iterable[Sequence[Any]]:
+        """Journal rows at these places."""
 
     @abstractmethod
     def _journaled(self, connection: Connection, wanted: Sequence[Row]) -> Iterable[Sequence[Any]]:
+        """Journaled operations of these ranges."""
 
     @abstractmethod
     def _insert(self, connection: Connection, table: str, columns: list[str], rows: list[Row]) -> None:
+        """Insert rows into a table in one statement."""
 
     @abstractmethod
     def _update(self, connection: Connection, columns: list[str], rows: list[Row]) -> None:
+        """Update these columns of sittings in one statement."""
 
 
 def digest(kept: Quarantined) -> str:
