@@ -159,7 +159,8 @@ class Jobs:
 
 def _child_environment(settings: Settings) -> dict[str, str]:
     values = {f"JIKAO_{name.upper()}": value for name, value in settings.model_dump(mode="json").items()}
-    return {**os.environ, **{name: str(value) for name, value in values.items() if value not in (None, "")}}
+    one_thread = {"OPENBLAS_NUM_THREADS": "1"}  # the other core belongs to candidates, and threads only get in each other's way
+    return {**os.environ, **one_thread, **{name: str(value) for name, value in values.items() if value not in (None, "")}}
 
 
 def run_next(dbs: Databases, keyring: Keyring, clock: Clock) -> bool:
