@@ -228,8 +228,11 @@ def candidate_screens(running: Browser, page: Page, demo: Demo) -> Iterator[tupl
     page.goto(f"{demo.url}/exam")
     yield "exam-sign-in", seen("#secret")
 
-    def refused() -> None:
-        enter(page, demo.url, admission_no, "00000X")
+    unknown = (f"{admission_no[:-4]}{number}" for number in range(9000, 10_000))
+
+    def refused() -> None:  # every time another number at another PC, so that the throttle stays out of it
+        page.context.clear_cookies(name="jikao_pc")
+        enter(page, demo.url, next(unknown), "00000X")
         page.locator("#enter-error").wait_for()
 
     yield "exam-sign-in-refused", refused
