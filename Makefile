@@ -28,7 +28,7 @@ check: env-test ## formatting, lint, types and import contracts only
 env: .venv/.ready ## the product's environment from the lock file
 
 .venv/.ready: uv.lock pyproject.toml | python-found
-	@test -x "$(UV)" || { $(PYTHON) -m venv $(TOOLS) && $(TOOLS)/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION); }
+	@test -x "$(UV)" || { $(PYTHON) -m venv $(TOOLS) && $(TOOLS)/bin/pip install -qq --disable-pip-version-check uv==$(UV_VERSION); }
 	@$(UV) sync --quiet --frozen --no-managed-python --no-default-groups
 	@touch $@
 

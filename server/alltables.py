@@ -3,7 +3,7 @@
 from sqlmodel import SQLModel
 
 from itembank import tables as bank_tables
-from server import jobs
+from server import fitting_keys, jobs
 from server.audit import tables as audit_tables
 from server.auth import tables as auth_tables
 from server.bank import tables as bank_page_tables
@@ -18,6 +18,7 @@ APPEND_ONLY: dict[str, tuple[str, ...]] = dict.fromkeys(bank_tables.APPEND_ONLY,
 """Table -> columns that may change after insert, once, from NULL. Rows are never deleted; triggers see to both."""
 APPEND_ONLY |= {name: tuple(sorted(columns)) for name, columns in bank_tables.SET_ONCE.items()}
 for _module in (
+    fitting_keys,
     audit_tables,
     auth_tables,
     registry_tables,

@@ -19,6 +19,7 @@ from server.bank import routes as bank_routes
 from server.bus import InProcessBus
 from server.clock import Clock, SystemClock
 from server.edge import Edge
+from server.fitting_keys import open_keys
 from server.grading import duty
 from server.grading import routes as grading_routes
 from server.jobs import Jobs
@@ -59,7 +60,7 @@ def create_app(
     app.state.settings = settings
     app.state.dbs = db.connect(settings.url)
     app.state.clock = clock or SystemClock()
-    app.state.keyring = keyring or Keyring.open_folder(settings.keys)
+    app.state.keyring = keyring or open_keys(app.state.dbs, settings, app.state.clock.now())
     app.state.bus = InProcessBus()
     app.state.jobs = Jobs(settings, app.state.dbs, app.state.clock)
     app.state.duties_run = duties_run

@@ -50,6 +50,8 @@ def restore(settings: Settings, source: Path) -> list[str]:
     """Put a backup back where nothing is yet; returns what was done, as sentences. Raises `BackupError`."""
     manifest = read_manifest(source)
     done = []
+    if manifest["with_keys"] and settings.keys.exists() and any(settings.keys.iterdir()):
+        raise BackupError(f"{settings.keys} holds keys already, and the backup brings its own: move them away first")
     if settings.is_sqlite:
         target = Path(make_url(settings.url).database or "")
         if manifest["database"] != SQLITE_FILE:
@@ -65,11 +67,8 @@ def restore(settings: Settings, source: Path) -> list[str]:
         _run(["pg_restore", "--exit-on-error", "--no-owner", "--dbname", _libpq(settings.url), str(source / DUMP_FILE)])
         done.append("database: restored by pg_restore")
     if manifest["with_keys"]:
-        if settings.keys.exists() and any(settings.keys.iterdir()):
-            done.append(f"keys: left as they are, {settings.keys} is not empty")
-        else:
-            shutil.copytree(source / "keys", settings.keys, dirs_exist_ok=True)
-            done.append(f"keys: {settings.keys}")
+        shutil.copytree(source / "keys", settings.keys, dirs_exist_ok=True)
+        done.append(f"keys: {settings.keys}")
     else:
         done.append(f"keys: not part of this backup; put them into {settings.keys} before serving")
     return done
@@ -79,9 +78,9 @@ def read_manifest(source: Path) -> dict[str, object]:
     """The manifest of a backup whose files are all as they were written. Raises `BackupError`."""
     try:
         manifest: dict[str, object] = json.loads((source / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        expected, _database, _keys = manifest["sha256"], manifest["database"], manifest["with_keys"]
+    except (OSError, ValueError, KeyError, TypeError):
         raise BackupError(f"{source} is not a backup: it holds no readable {MANIFEST}") from None
-    expected = manifest["sha256"]
     found = _digests(source)
     if expected != found:
         assert isinstance(expected, dict)

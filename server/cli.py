@@ -14,11 +14,13 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
+from sqlalchemy.exc import ArgumentError, DatabaseError
 
 from server import backup as backups
 from server import commands, db, migrations, people
 from server.clock import SystemClock
-from server.keyring import Keyring, KeyringError
+from server.fitting_keys import open_keys
+from server.keyring import KeyringError
 from server.pages import beijing
 from server.settings import Settings, SettingsError, load
 
@@ -34,6 +36,17 @@ person_app = typer.Typer(help="People of the staff.", no_args_is_help=True)
 app.add_typer(person_app, name="person")
 out = Console()
 err = Console(stderr=True)
+
+
+def say(text: str) -> None:
+    """One line, however narrow the terminal."""
+    out.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def complain(text: str) -> None:
+    """One line about what went wrong."""
+    err.print(text, style="bold red", markup=False, highlight=False, soft_wrap=True)
+
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -59,12 +72,19 @@ def _plainly(command: Callable[P, R]) -> Callable[P, R]:
             ItemBankError,
             AppError,
             migrations.MigrationError,
+            OSError,
         )
+        unreachable = (DatabaseError, ArgumentError, ValueError)
         try:
             return command(*args, **kwargs)
         except expected as error:
             message = error.message % error.params if isinstance(error, AppError) else str(error)
-            err.print(message, style="bold red", markup=False, highlight=False)
+            complain(message)
+            raise typer.Exit(1) from None
+        except unreachable as error:
+            reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+            complain(f"The database cannot be used: {reason}")
+            complain("Look at JIKAO_DATABASE_URL and JIKAO_DATA_DIR.")
             raise typer.Exit(1) from None
 
     return run
@@ -78,8 +98,8 @@ class Installation:
         _log(self.settings)
         migrations.must_be_current(self.settings.url)
         self.dbs = db.connect(self.settings.url)
-        self.keyring = Keyring.open_folder(self.settings.keys)
         self.clock = SystemClock()
+        self.keyring = open_keys(self.dbs, self.settings, self.clock.now())
         self.begin = functools.partial(db.transaction, self.dbs)
 
     def now(self) -> datetime:
@@ -117,9 +137,11 @@ def serve() -> None:
 def migrate() -> None:
     """Bring the database to the newest schema; makes an SQLite file that is not there yet."""
     settings = load()
-    Keyring.open_folder(settings.keys)
     for line in migrations.upgrade(settings.url):
-        out.print(line, markup=False)
+        say(line)
+    dbs = db.connect(settings.url)
+    open_keys(dbs, settings, SystemClock().now())
+    dbs.dispose()
 
 
 @app.command()
@@ -135,7 +157,7 @@ def setup(
     with here.begin() as session:
         home = people.add_institution(session, code, institution, here.now())
         people.add_person(session, home, login, login, password, ["administrator"], here.now())
-    out.print(f"{institution} ({code}) is set up; {login} can sign in. Add people with: jikao person add", markup=False)
+    say(f"{institution} ({code}) is set up; {login} can sign in. Add people with: jikao person add")
 
 
 @person_app.command("add")
@@ -152,7 +174,7 @@ def person_add(
     with here.begin() as session:
         home = people.find_institution(session, institution)
         people.add_person(session, home.id or 0, login, name, password, role, here.now())
-    out.print(f"{login} can sign in.", markup=False)
+    say(f"{login} can sign in.")
 
 
 def _password() -> str:
@@ -167,7 +189,7 @@ def import_(
     bank: Annotated[str, typer.Option(help="Code of the bank to import into, or of the bank to make for a syllabus.")],
     login: Annotated[str, typer.Option("--as", help="Account of the person who imports.")],
     syllabus: Annotated[bool, typer.Option("--syllabus", help="The file is a content table; makes the bank for it.")] = False,
-    level: Annotated[int, typer.Option(help="With --syllabus: the level, 5 to 1.")] = 4,
+    level: Annotated[int, typer.Option(min=1, max=5, help="With --syllabus: the level, 5 to 1.")] = 4,
     figures: Annotated[Path | None, typer.Option(help="Folder of the picture files the items name.")] = None,
     column: Annotated[list[str] | None, typer.Option(help="FIELD=HEADER for a column with another name.")] = None,
     kind: Annotated[str | None, typer.Option(help="Kind of items in a file without such a column.")] = None,
@@ -184,13 +206,13 @@ def import_(
     here = Installation()
     who = commands.person(here, login, "syllabus.import" if syllabus else "item.import")
     if syllabus:
-        out.print(commands.import_syllabus(here, file, bank, level, who), markup=False)
+        say(commands.import_syllabus(here, file, bank, level, who))
         return
     target = commands.find_bank(here, who, bank)
     how = Reading(mapping=commands.mapping(column or []), default_kind=kind, default_topic=topic, key_in_stem=key_in_stem)
     found = commands.ItemFile(file, how, figures).read()
     for mistake in found.refused:
-        err.print(commands.mistake_line(mistake), markup=False, highlight=False)
+        complain(commands.mistake_line(mistake))
     refused = len({mistake.row for mistake in found.refused})
     if found.refused and not (good_rows and found.items):
         raise commands.CommandError(
@@ -201,8 +223,8 @@ def import_(
     with Progress(console=err) as bar:
         task = bar.add_task("import", total=len(found.items))
         batch = commands.stage(here, target, found, file.name, digest, who, lambda done, total: bar.update(task, completed=done))
-    out.print(f"{len(found.items)} items wait as batch {batch}, {refused} rows were refused.", markup=False)
-    out.print("A second person approves the batch in the browser.", markup=False)
+    say(f"{len(found.items)} items wait as batch {batch}, {refused} rows were refused.")
+    say("A second person approves the batch in the browser.")
 
 
 @app.command()
@@ -224,9 +246,9 @@ def assemble(
     made = papers.make_papers(here.begin, blueprint, seed=chosen_seed, now=here.now(), by=who.person_id, forms=forms)
     if isinstance(made, papers.Infeasible):
         for shortage in made.shortages:
-            err.print(commands.shortage_line(shortage), markup=False, highlight=False)
+            complain(commands.shortage_line(shortage))
         raise commands.CommandError("The bank cannot give these forms.")
-    out.print(f"Paper set {made.paper_set_id}: {len(made.form_ids)} forms, seed {made.seed}.", markup=False)
+    say(f"Paper set {made.paper_set_id}: {len(made.form_ids)} forms, seed {made.seed}.")
 
 
 @app.command()
@@ -237,7 +259,7 @@ def grade() -> None:
 
     here = Installation()
     marked = work.grade(here.dbs, here.keyring, here.clock)
-    out.print(f"Marked: {', '.join(map(str, marked)) or 'nothing was waiting'}.", markup=False)
+    say(f"Marked: {', '.join(map(str, marked)) or 'nothing was waiting'}.")
 
 
 @app.command()
@@ -253,7 +275,7 @@ def export(
     if to.exists():
         raise commands.CommandError(f"{to} exists already; nothing is overwritten.")
     to.write_bytes(commands.results_xlsx(here, number, who))
-    out.print(f"Written: {to}", markup=False)
+    say(f"Written: {to}")
 
 
 @app.command()
@@ -264,7 +286,8 @@ def backup(
 ) -> None:
     """Copy the database while it serves, and check the copy."""
     settings = load()
-    out.print(f"Written: {backups.backup(settings, to, SystemClock().now(), with_keys=with_keys)}", markup=False)
+    migrations.must_be_current(settings.url)
+    say(f"Written: {backups.backup(settings, to, SystemClock().now(), with_keys=with_keys)}")
 
 
 @app.command()
@@ -274,7 +297,7 @@ def restore(
 ) -> None:
     """Put a backup back where nothing is yet; refuses a damaged one."""
     for line in backups.restore(load(), source):
-        out.print(line, markup=False)
+        say(line)
 
 
 @app.command()
@@ -306,7 +329,8 @@ def demo(
 
 
 def main() -> None:
-    """Entry point of `jikao`."""
+    """Entry point of `jikao`. What it writes is for its own user only."""
+    os.umask(0o077)
     app()
 
 

@@ -6,16 +6,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from sqlmodel import select
+from sqlmodel import col, select
 
 from itembank import intake
 from itembank.assembly.explain import Shortage
 from itembank.exchange import xlsx
+from itembank.exchange.item_columns import HEADERS
 from itembank.exchange.item_row import Reading
 from itembank.exchange.item_sheet import SortedItems
 from itembank.exchange.mistakes import RowError
 from itembank.items import KINDS
-from itembank.tables import Bank
+from itembank.tables import Bank, BatchState, ImportBatch
 from server.audit import trail
 from server.auth import permissions, staff
 from server.auth.staff import Staff
@@ -49,7 +50,12 @@ class ItemFile:
 
     def read(self) -> SortedItems:
         """Good and refused rows."""
-        figures = {path.name: path.read_bytes() for path in sorted(self.figures.iterdir())} if self.figures else {}
+        if self.how.default_kind not in (None, "by_key", *KINDS):
+            raise CommandError(f"no kind is called {self.how.default_kind}; there are: {', '.join(KINDS)}, by_key")
+        if self.figures is not None and not self.figures.is_dir():
+            raise CommandError(f"{self.figures} is not a folder of pictures")
+        files = [path for path in sorted(self.figures.iterdir()) if path.is_file()] if self.figures else []
+        figures = {path.name: path.read_bytes() for path in files}
         return xlsx.sort_items(self.path.read_bytes(), self.how, figures)
 
 
@@ -71,7 +77,11 @@ def mapping(pairs: list[str]) -> dict[str, str]:
     wrong = [pair for pair in pairs if "=" not in pair]
     if wrong:
         raise CommandError(f"--column wants FIELD=HEADER, not '{wrong[0]}'")
-    return dict(pair.split("=", 1) for pair in pairs)
+    found = dict(pair.split("=", 1) for pair in pairs)
+    unknown = sorted(set(found) - set(HEADERS))
+    if unknown:
+        raise CommandError(f"no field is called {', '.join(unknown)}; there are: {', '.join(HEADERS)}")
+    return found
 
 
 def find_bank(here: Here, who: Staff, code: str) -> Bank:
@@ -86,6 +96,8 @@ def find_bank(here: Here, who: Staff, code: str) -> Bank:
 
 def import_syllabus(here: Here, file: Path, code: str, level: int, who: Staff) -> str:
     """Store a content table and make the bank for it; says what was made, raises with every mistake."""
+    if not code.strip():
+        raise CommandError("a bank needs a code: --bank CODE")
     found = xlsx.read_syllabus(file.read_bytes())
     if isinstance(found, list):
         raise CommandError("\n".join(["Nothing was stored.", *map(mistake_line, found)]))
@@ -115,6 +127,8 @@ def stage(
     here: Here, bank: Bank, found: SortedItems, file_name: str, digest: str, who: Staff, progress: Callable[[int, int], None]
 ) -> int:
     """Store good rows as a batch that waits for a second person; its number."""
+    if _imported_before(here, bank, digest):
+        raise CommandError(f"{file_name} was imported into {bank.code} before; nothing was stored")
     source = intake.Source(file_name, digest, who.person_id, here.now())
     batch = intake.stage_import(
         lambda: transaction(here.dbs), here.keyring, bank.id, found.items, found.figures, source, progress=progress
@@ -123,6 +137,13 @@ def stage(
         detail = {"bank": bank.id, "items": len(found.items)}
         trail.append(db, who.actor, "items.imported", f"batch:{batch}", now=here.now(), detail=detail)
     return batch
+
+
+def _imported_before(here: Here, bank: Bank, digest: str) -> bool:
+    kept = (BatchState.STAGED, BatchState.APPROVED, BatchState.PUBLISHED)
+    with reading(here.dbs) as db:
+        same = select(ImportBatch.id).where(ImportBatch.bank_id == bank.id, ImportBatch.source_digest == digest)
+        return db.exec(same.where(col(ImportBatch.state).in_(kept))).first() is not None
 
 
 def mistake_line(mistake: RowError) -> str:

@@ -201,7 +201,8 @@ def main() -> None:
     os.nice(10)
     settings = load()
     importlib.import_module("server.alltables")
-    dbs, keyring, clock = connect(settings.url), Keyring.open_folder(settings.keys), SystemClock()
+    dbs, clock = connect(settings.url), SystemClock()
+    keyring = Keyring.open_folder(settings.keys)  # the parent has seen that they fit
     woken = threading.Event()
     threading.Thread(target=_listen, args=(woken,), daemon=True).start()
     while True:

@@ -16,6 +16,8 @@ class SetUpError(Exception):
 
 def add_institution(db: Session, code: str, name: str, now: datetime) -> int:
     """A new institution; returns its id."""
+    if not (code.strip() and name.strip()):
+        raise SetUpError("an institution needs a name and a code")
     if db.exec(select(Institution).where(Institution.code == code)).first():
         raise SetUpError(f"an institution with the code {code} exists already")
     row = Institution(code=code, name=name)
@@ -50,6 +52,8 @@ def add_person(
     unknown = sorted(set(roles) - set(permissions.ROLES))
     if unknown:
         raise SetUpError(f"no role is called {', '.join(unknown)}; there are {', '.join(permissions.ROLES)}")
+    if not name.strip() or not login.strip() or any(letter.isspace() for letter in login.strip()):
+        raise SetUpError("a person needs a name, and an account without blanks")
     if len(password) < 8:
         raise SetUpError("a password has at least 8 characters")
     if staff.find_person(db, login):

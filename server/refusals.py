@@ -7,6 +7,7 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 
 from itembank import errors as bank_errors
@@ -23,6 +24,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(bank_errors.ItemBankError, _on_bank_error)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.add_exception_handler(HTTPException, _on_http_error)
+    app.add_exception_handler(OverflowError, _on_impossible_number)
+    app.add_exception_handler(DataError, _on_impossible_number)
     app.add_exception_handler(Exception, _on_crash)
 
 
@@ -49,9 +52,16 @@ async def _on_app_error(request: Request, error: Exception) -> Response:
     return _answer(request, error)
 
 
+async def _on_impossible_number(request: Request, error: Exception) -> Response:
+    """A number no row can have, in a path or a form."""
+    return _answer(request, NotFound())
+
+
 async def _on_invalid_request(request: Request, error: Exception) -> Response:
     """Names the fields, never what was typed into them."""
     assert isinstance(error, RequestValidationError)
+    if any(problem["loc"][:1] == ("path",) for problem in error.errors()):
+        return _answer(request, NotFound())
     names = sorted({str(problem["loc"][-1]) for problem in error.errors() if problem["loc"]})
     return _answer(request, Invalid(_("These entries are missing or not readable: %(names)s."), names=", ".join(names)))
 

@@ -64,6 +64,9 @@ def listen(settings: Settings) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((settings.host, settings.port))
+    except socket.gaierror:
+        listener.close()
+        raise PortTaken(f"JIKAO_HOST={settings.host} is no address of this machine") from None
     except OSError as error:
         listener.close()
         raise PortTaken(

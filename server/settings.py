@@ -49,8 +49,9 @@ class Settings(BaseSettings):
     @classmethod
     def _known_scheme(cls, value: str) -> str:
         scheme = urlsplit(value).scheme
-        if value and scheme not in {"sqlite", "postgresql", "postgresql+psycopg"}:
-            raise ValueError(f"'{scheme}' is not a database Jikao knows; use sqlite:///… or postgresql://…")
+        known = scheme in {"sqlite", "postgresql", "postgresql+psycopg"}
+        if value and (not known or value.rstrip("/") == "sqlite:"):
+            raise ValueError("this is no database Jikao knows; write sqlite:///path or postgresql://user:password@host/name")
         return value
 
     @model_validator(mode="after")
@@ -90,16 +91,23 @@ class Settings(BaseSettings):
 def load(**overrides: object) -> Settings:
     """Read the environment; `overrides` (command-line options that were given) win. Raises `SettingsError`."""
     _refuse_unknown_names()
+    if os.environ.get("JIKAO_DATA_DIR") == "":
+        raise SettingsError("JIKAO_DATA_DIR is set to nothing: name a folder, or unset it")
     from_files = {
-        name: Path(os.environ[variable]).read_text(encoding="utf-8").strip()
-        for name in Settings.model_fields
-        if (variable := f"JIKAO_{name.upper()}_FILE") in os.environ
+        name: _secret(variable) for name in Settings.model_fields if (variable := f"JIKAO_{name.upper()}_FILE") in os.environ
     }
     given = {name: value for name, value in overrides.items() if value is not None}
     try:
         return Settings(**{**from_files, **given})  # type: ignore[arg-type]
     except ValidationError as error:
         raise SettingsError(_sentence(error)) from None
+
+
+def _secret(variable: str) -> str:
+    try:
+        return Path(os.environ[variable]).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise SettingsError(f"{variable} names {os.environ[variable]}, which cannot be read: {error.strerror}") from None
 
 
 def _refuse_unknown_names() -> None:

@@ -6,12 +6,16 @@ MAX_ATTEMPTS = 5
 WINDOW = timedelta(minutes=15)
 
 
-def retry_after(failures: list[datetime], now: datetime) -> int:
+MAX_FROM_ADDRESS = 60
+"""A whole exam centre may stand behind one address: one person's mistakes must not lock out the others."""
+
+
+def retry_after(failures: list[datetime], now: datetime, most: int = MAX_ATTEMPTS) -> int:
     """Seconds until another attempt is allowed (0: now), from the times of earlier failures.
 
-    At most five failures in fifteen minutes; the oldest of the last five has to leave the window.
+    At most `most` failures in fifteen minutes; the oldest of the last ones has to leave the window.
     """
     recent = sorted(at for at in failures if now - at < WINDOW)
-    if len(recent) < MAX_ATTEMPTS:
+    if len(recent) < most:
         return 0
-    return int((recent[-MAX_ATTEMPTS] + WINDOW - now).total_seconds()) + 1
+    return int((recent[-most] + WINDOW - now).total_seconds()) + 1

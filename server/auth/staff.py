@@ -150,10 +150,10 @@ def failures(db: Session, kind: str, account: str, address: str, now: datetime) 
     """Seconds this account or this address must wait; 0 when it may try."""
     since = now - rules.WINDOW
     waits = [
-        rules.retry_after(list(db.exec(select(SignInAttempt.at).where(*where, col(SignInAttempt.at) > since)).all()), now)
-        for where in (
-            (SignInAttempt.kind == kind, SignInAttempt.account == account),
-            (SignInAttempt.kind == kind, SignInAttempt.address == address),
+        rules.retry_after(list(db.exec(select(SignInAttempt.at).where(*where, col(SignInAttempt.at) > since)).all()), now, most)
+        for where, most in (
+            ((SignInAttempt.kind == kind, SignInAttempt.account == account), rules.MAX_ATTEMPTS),
+            ((SignInAttempt.kind == kind, SignInAttempt.address == address), rules.MAX_FROM_ADDRESS),
         )
     ]
     return max(waits)

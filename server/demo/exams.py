@@ -117,7 +117,7 @@ class Simulation:
             self._answer_all(plans)
             self.clock.advance(DURATION_MS / 1000)
             closer = Closer(self.dbs, self.writer, self.clock)
-            closer.begin()
+            closer.beaten(self.clock.now())
             for _round in range(3):
                 closer.tick()
                 self.clock.advance(5)

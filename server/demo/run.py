@@ -18,6 +18,7 @@ from server.db import Databases, connect, reading, transaction
 from server.demo import bank, exams, people, roster
 from server.demo.keeper import Keeper
 from server.demo.people import PASSWORD, PEOPLE, House
+from server.fitting_keys import open_keys
 from server.keyring import Keyring
 from server.registry.rules import SessionProfile
 from server.registry.tables import Entry, ExamSession, Institution
@@ -42,7 +43,8 @@ def run(settings: Settings, *, reset: bool) -> None:
         shutil.rmtree(settings.data_dir)
     listener = serving.listen(settings)  # before anything is loaded: a taken port is said at once
     migrations.upgrade(settings.url)
-    dbs, keyring, clock = connect(settings.url), Keyring.open_folder(settings.keys), SystemClock()
+    dbs, clock = connect(settings.url), SystemClock()
+    keyring = open_keys(dbs, settings, clock.now())
     house = _house(dbs)
     if house is None:
         out.print("Loading the demo: a bank of 248 items, three exam sessions, sixty candidates …")

@@ -7,6 +7,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
+from sqlalchemy.engine import make_url
 
 from server.db import make_engine
 
@@ -45,6 +46,9 @@ def upgrade(url: str) -> list[str]:
 
 def must_be_current(url: str) -> None:
     """Raise `MigrationError` unless the database is at the newest revision."""
+    path = make_url(url).database
+    if url.startswith("sqlite") and (not path or not Path(path).exists()):  # looking must not make the file
+        raise MigrationError(f"There is no database at {path or url} yet: run jikao migrate")
     engine = make_engine(url)
     try:
         with engine.connect() as connection:

@@ -57,7 +57,7 @@ def test_sqlite_backup_under_writes(sqlite_url: str, tmp_path: Path, clock: Fake
         assert before <= len(rows) <= written
         assert triggers.missing(connection, alltables.APPEND_ONLY) == []
     restored.dispose()
-    with pytest.raises(BackupError, match="nothing is overwritten"):
+    with pytest.raises(BackupError, match="move them away first"):
         backup.restore(fresh, made)
 
 

@@ -28,6 +28,7 @@ APPEND_ONLY: dict[str, tuple[str, ...]] = {
     "item_version": (),
     "journal_event": (),
     "key_correction": ("decided_at", "decided_by", "decided_name", "decision", "decision_note"),
+    "key_fingerprint": (),
     "ledger_entry": ("burned_at", "end_kind", "ended_at", "ended_by", "exam_session_id", "reason", "second_by"),
     "marking_key": (),
     "marking_run": ("completed_at", "abandoned_at"),
@@ -136,6 +137,13 @@ def upgrade() -> None:
         sa.Column("data", sa.LargeBinary(), nullable=False),
         sa.Column("created_at", UTCDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("digest"),
+    )
+    op.create_table(
+        "key_fingerprint",
+        sa.Column("purpose", sa.String(), nullable=False),
+        sa.Column("digest", sa.String(), nullable=False),
+        sa.Column("noted_at", UTCDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("purpose"),
     )
     op.create_table(
         "occupation",

@@ -1,0 +1,91 @@
+"""The command line says in one sentence what is wrong, and leaves nothing half-done."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from server import cli
+from server.demo.bank import CONTENT
+
+ENVIRONMENT = {"JIKAO_PASSWORD": "correct-horse-9"}
+PEOPLE = ["person", "add", "bank", "--name", "周", "--role", "bank_manager"]
+SETUP = ["setup", "--institution", "评价中心", "--code", "KQ", "--login", "admin"]
+
+
+@pytest.fixture
+def jikao(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
+    monkeypatch.setenv("JIKAO_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setattr(cli.out, "width", 200)
+    return CliRunner(env=ENVIRONMENT)
+
+
+def run(runner: CliRunner, *arguments: str) -> tuple[int, str]:
+    result = runner.invoke(cli.app, list(arguments))
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result.exit_code, result.output
+
+
+def test_from_nothing_to_a_batch_that_waits(jikao: CliRunner) -> None:
+    bank = ("--bank", "DG4", "--as", "bank")
+    assert run(jikao, "migrate")[0] == 0
+    assert run(jikao, *SETUP)[0] == 0
+    assert run(jikao, *PEOPLE)[0] == 0
+    assert run(jikao, "import", str(CONTENT / "syllabus.xlsx"), "--syllabus", *bank)[0] == 0
+    items = ("import", str(CONTENT / "items.xlsx"), *bank, "--figures", str(CONTENT / "figures"))
+    code, said = run(jikao, *items)
+    assert code == 0
+    assert "248 items wait as batch 1" in said
+    code, said = run(jikao, *items)
+    assert code == 1
+    assert "was imported into DG4 before" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("grade",), "run jikao migrate"),
+        (("serve",), "run jikao migrate"),
+        (("backup", "--to", "x"), "run jikao migrate"),
+    ],
+)
+def test_before_migrate_nothing_is_made(jikao: CliRunner, tmp_path: Path, arguments: tuple[str, ...], sentence: str) -> None:
+    code, said = run(jikao, *arguments)
+    assert code == 1
+    assert sentence in " ".join(said.split())
+    assert not (tmp_path / "data" / "jikao.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("setup", "--institution", "", "--code", "", "--login", ""), "needs a name and a code"),
+        (("person", "add", "", "--name", "", "--role", "reviewer"), "needs a name"),
+        (("person", "add", "x", "--name", "X", "--role", "king"), "no role is called king"),
+        (("import", str(CONTENT / "items.xlsx"), "--bank", "NO", "--as", "bank"), "there is no bank 'NO'"),
+        (("import", str(CONTENT / "items.xlsx"), "--bank", "NO", "--as", "admin"), "may not do this"),
+        (("export", "1", "--to", "x.xlsx", "--as", "nobody"), "there is no account 'nobody'"),
+    ],
+)
+def test_wrong_words_are_one_sentence(jikao: CliRunner, arguments: tuple[str, ...], sentence: str) -> None:
+    for command in (("migrate",), SETUP, PEOPLE):
+        assert run(jikao, *command)[0] == 0
+    code, said = run(jikao, *arguments)
+    assert code == 1
+    assert sentence in " ".join(said.split())
+
+
+@pytest.mark.parametrize("url", ["postgresql://u:p@127.0.0.1:1/nope", "mysql://x", "sqlite://", "foo"])
+def test_a_database_that_cannot_be_used(jikao: CliRunner, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("JIKAO_DATABASE_URL", url)
+    code, said = run(jikao, "migrate")
+    assert code == 1
+    assert "Traceback" not in said
+    assert "JIKAO_DATABASE_URL" in said
+
+
+def test_an_unknown_setting_is_named(jikao: CliRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JIKAO_PROT", "8000")
+    code, said = run(jikao, "migrate")
+    assert code == 1
+    assert "Did you mean JIKAO_PORT?" in " ".join(said.split())

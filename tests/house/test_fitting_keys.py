@@ -1,0 +1,39 @@
+"""A database is only ever used with the keys it was written with."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from server import fitting_keys
+from server.clock import FakeClock
+from server.db import Databases
+from server.keyring import KeyringError
+from server.settings import Settings
+
+
+def test_a_new_database_gets_keys_and_keeps_to_them(dbs: Databases, tmp_path: Path, clock: FakeClock) -> None:
+    settings = Settings(data_dir=tmp_path)
+    first = fitting_keys.open_keys(dbs, settings, clock.now())
+    again = fitting_keys.open_keys(dbs, settings, clock.now())
+    assert first.key("answer_key") == again.key("answer_key")
+
+
+def test_a_missing_key_is_not_made_anew(dbs: Databases, tmp_path: Path, clock: FakeClock) -> None:
+    settings = Settings(data_dir=tmp_path)
+    fitting_keys.open_keys(dbs, settings, clock.now())
+    (settings.keys / "answer_key.key").unlink()
+    with pytest.raises(KeyringError, match=r"lacks answer_key\.key"):
+        fitting_keys.open_keys(dbs, settings, clock.now())
+    shutil.rmtree(settings.keys)
+    with pytest.raises(KeyringError, match="put the keys of this database back"):
+        fitting_keys.open_keys(dbs, settings, clock.now())
+    assert not settings.keys.exists()
+
+
+def test_the_key_of_another_database_is_refused(dbs: Databases, tmp_path: Path, clock: FakeClock) -> None:
+    settings = Settings(data_dir=tmp_path)
+    fitting_keys.open_keys(dbs, settings, clock.now())
+    (settings.keys / "paper.key").write_text("00" * 32 + "\n", encoding="ascii")
+    with pytest.raises(KeyringError, match=r"paper\.key .* belongs to another database"):
+        fitting_keys.open_keys(dbs, settings, clock.now())
