@@ -3,13 +3,11 @@
 import functools
 import hashlib
 import os
-import sys
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, ParamSpec, TypeVar
 
-import structlog
 import typer
 from rich.console import Console
 from rich.progress import Progress
@@ -17,12 +15,12 @@ from rich.table import Table
 from sqlalchemy.exc import ArgumentError, DatabaseError
 
 from server import backup as backups
-from server import commands, db, migrations, people
+from server import commands, db, logs, migrations, people
 from server.clock import SystemClock
 from server.fitting_keys import open_keys
 from server.keyring import KeyringError
 from server.pages import beijing
-from server.settings import Settings, SettingsError, load
+from server.settings import SettingsError, load
 
 app = typer.Typer(
     name="jikao",
@@ -95,7 +93,7 @@ class Installation:
 
     def __init__(self) -> None:
         self.settings = load()
-        _log(self.settings)
+        logs.configure(self.settings.log_level)
         migrations.must_be_current(self.settings.url)
         self.dbs = db.connect(self.settings.url)
         self.clock = SystemClock()
@@ -107,18 +105,6 @@ class Installation:
         return self.clock.now()
 
 
-def _log(settings: Settings) -> None:
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"]),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(settings.log_level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
-
-
 @app.command()
 @_plainly
 def serve() -> None:
@@ -127,7 +113,7 @@ def serve() -> None:
     from server.app import create_app
 
     settings = load()
-    _log(settings)
+    logs.configure(settings.log_level)
     migrations.must_be_current(settings.url)
     serving.serve(create_app(settings), settings, ready=f"Jikao serves on http://{settings.host}:{settings.port}")
 
@@ -324,7 +310,7 @@ def demo(
     from server.demo import run
 
     settings = load(port=port)
-    _log(settings)
+    logs.configure(settings.log_level)
     run.run(settings, reset=reset)
 
 

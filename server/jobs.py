@@ -21,6 +21,7 @@ import structlog
 from sqlalchemy import JSON, Column, LargeBinary, insert, select, update
 from sqlmodel import Field, Session, SQLModel, col
 
+from server import logs
 from server.audit.trail import Actor
 from server.clock import Clock, SystemClock
 from server.db import Databases, UTCDateTime, connect, reading, transaction
@@ -198,8 +199,10 @@ def work(kind: str) -> Callable[[JobContext, dict[str, Any]], dict[str, Any]]:
 
 def main() -> None:
     """The child: nice, one job after another, until nothing has come for a while or the parent is gone."""
-    os.nice(10)
+    if hasattr(os, "nice"):
+        os.nice(10)
     settings = load()
+    logs.configure(settings.log_level)
     importlib.import_module("server.alltables")
     dbs, clock = connect(settings.url), SystemClock()
     keyring = Keyring.open_folder(settings.keys)  # the parent has seen that they fit

@@ -1,11 +1,13 @@
 """The command line says in one sentence what is wrong, and leaves nothing half-done."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from typer.testing import CliRunner
 
-from server import cli
+from server import cli, logs
 from server.demo.bank import CONTENT
 
 ENVIRONMENT = {"JIKAO_PASSWORD": "correct-horse-9"}
@@ -14,10 +16,11 @@ SETUP = ["setup", "--institution", "评价中心", "--code", "KQ", "--login", "a
 
 
 @pytest.fixture
-def jikao(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
+def jikao(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[CliRunner]:
     monkeypatch.setenv("JIKAO_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setattr(cli.out, "width", 200)
-    return CliRunner(env=ENVIRONMENT)
+    yield CliRunner(env=ENVIRONMENT)
+    structlog.reset_defaults()
 
 
 def run(runner: CliRunner, *arguments: str) -> tuple[int, str]:
@@ -89,3 +92,19 @@ def test_an_unknown_setting_is_named(jikao: CliRunner, monkeypatch: pytest.Monke
     code, said = run(jikao, "migrate")
     assert code == 1
     assert "Did you mean JIKAO_PORT?" in " ".join(said.split())
+
+
+def test_a_log_that_cannot_be_written_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full:
+        def write(self, _text: str) -> int:
+            raise OSError(28, "No space left on device")
+
+        def flush(self) -> None:
+            raise OSError(28, "No space left on device")
+
+    logs.configure("info")
+    monkeypatch.setattr("sys.stderr", Full())
+    try:
+        structlog.get_logger().error("writer_failed", kind="storage")
+    finally:
+        structlog.reset_defaults()
