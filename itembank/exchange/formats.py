@@ -184,7 +184,7 @@ _JSON: Final = re.compile(r"\s*[\[{][\s{]*\"")
 _AIKEN: Final = re.compile(r"^[A-Z][.)] [^\n]*\n\s*ANSWER: ?[A-Z]\s*$", re.MULTILINE)
 _GIFT: Final = re.compile(r"(?:^|[^\\])\{\s*(?:[=~#]|T\b|TRUE\b|F\b|FALSE\b|\})", re.MULTILINE)
 _TEXT_LIST: Final = re.compile(
-    r"^[ \t\u3000]{0,20}(?:\d{1,4}\s*[.．、)）]|[（(]?\s*[AＡ]\s*[.．、)）:：])|答案|[（(]\s*[A-H√×]\s*[)）]", re.MULTILINE
+    r"^[ \t\u3000]{0,20}(?:\d{1,4} ?[.．、)）]|[（(]? ?[AＡ] ?[.．、)）:：])|答案|[（(][ \t]*[A-H√×][ \t]*[)）]", re.MULTILINE
 )
 
 

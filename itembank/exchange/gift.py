@@ -34,11 +34,11 @@ _CONTROL: Final = re.compile(r"([\\:~=#{}])")
 _FORMAT: Final = re.compile(r"\s*\[(html|moodle|plain|markdown)\]")
 _WEIGHT: Final = re.compile(r"\s*%(-?[0-9]{1,3}(?:\.[0-9]{0,9})?)%")
 _NAME: Final = re.compile(r"\s*::((?:\\.|[^\\:]|:(?!:))*)::", re.DOTALL)
-_ID: Final = re.compile(r"\[id:((?:\\\]|[^\]\n]){1,6000})\]")
-_TAG: Final = re.compile(r"\[tag:((?:\\\]|[^\]\n]){1,6000})\]")
+_ID: Final = re.compile(r"\[id:((?:\\\]|[^\]\n]){1,3000})\]")
+_TAG: Final = re.compile(r"\[tag:((?:\\\]|[^\]\n]){1,3000})\]")
 _COURSE: Final = "$CATEGORY: $course$/top/"
 _HEX: Final = re.compile(r"%([0-9A-F]{2})")
-_LONGEST_COMMENT: Final = 30_000
+_LONGEST_COMMENT: Final = 10_000
 _TRUTHS: Final = {"T": TRUE, "TRUE": TRUE, "F": FALSE, "FALSE": FALSE}
 _BLANK: Final = "（  ）"
 

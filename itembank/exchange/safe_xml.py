@@ -1,5 +1,6 @@
 """XML from strangers: no entities, no network, no huge nodes; and names without their namespaces."""
 
+from functools import lru_cache
 from html import escape
 from typing import Final
 
@@ -31,17 +32,20 @@ def _refused(problem: Message) -> Refused:
 
 def name_of(element: etree._Element) -> str:
     """The plain name: no namespace, no ``qti-``, no hyphens, lower case. So all generations of QTI read alike."""
-    if not isinstance(element.tag, str):
-        return ""
-    return str(etree.QName(element).localname).lower().removeprefix("qti-").replace("-", "")
+    return _plain(element.tag) if isinstance(element.tag, str) else ""
 
 
 def attribute(element: etree._Element, name: str) -> str:
     """An attribute by its plain name (``maxchoices`` for ``max-choices`` and ``maxChoices``); empty if it is not there."""
     for key, value in element.attrib.items():
-        if str(etree.QName(key).localname).lower().replace("-", "") == name:
+        if _plain(key) == name:
             return str(value)
     return ""
+
+
+@lru_cache(maxsize=2_000)
+def _plain(tag: str) -> str:
+    return tag.rpartition("}")[2].lower().removeprefix("qti-").replace("-", "")
 
 
 def child(element: etree._Element, name: str) -> etree._Element | None:

@@ -15,6 +15,7 @@ _RANGE: Final = re.compile(rf"(\d{{1,4}})\s*[-~～—–－至到]+\s*(\d{{1,4}}
 _ONE_KEY: Final = re.compile(_KEY)
 _EXPLAINED: Final = re.compile(r"[\s【\[]{0,5}(?:答案)?解析\s*[】\]]?\s*[:：]?")
 _SPACES: Final = re.compile(r"[^\S\n]{9,}")
+_ENDS_OF_STEMS: Final = tuple("。.？?：:)）_…!！")
 _LONGEST_BLOCK_LINE: Final = 5_000
 _LOOKED_AT: Final = 500
 LONGEST_TEXT: Final = 100_000
@@ -131,7 +132,7 @@ class Collector:
         current = Pieces(row, number, style, kind_word, [rest])
         if marks.kind_of_word(kind_word) != "true_false":
             head, options = marks.split_options(rest)
-            if len(options) > 1 and head.strip():
+            if len(options) > 1 and head.rstrip().endswith(_ENDS_OF_STEMS):
                 current.stem, current.options = [head], options
         self.current, self.open_label = current, ""
         self.listing.items.append(current)

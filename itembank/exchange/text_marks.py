@@ -117,6 +117,11 @@ def begins_with_option(text: str, number: int) -> bool:
     return bool(options) and not head
 
 
+def holds_other_option(text: str) -> bool:
+    """Whether an option's text has the letter of another one inside: they were typed out of order, or with a slip."""
+    return any(mark.start() and text[mark.start() - 1].isspace() for mark in _OPTION.finditer(text))
+
+
 def split_labels(text: str) -> list[str]:
     """A line cut before every label inside it: ``… 答案：B 解析：…`` gives three parts."""
     parts, place = [], 0

@@ -10,6 +10,7 @@ in the brackets of the stem, or in a block 参考答案 at the end; true/false w
 are read where they are given. There is no writer: a spreadsheet holds more and reads as easily.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -77,6 +78,10 @@ class _Item:
         key = self._key_of_stem(given)
         self._settle_kind(key)
         pieces = self.pieces
+        for n, text in enumerate(pieces.options[:8], 1):
+            if marks.holds_other_option(text):
+                mend = msg("Put the options in the order A, B, C, D.")
+                raise Unfit(f"option_{letter(n).lower()}", msg("Another option stands inside this one."), mend, text)
         options = [self._html(f"option_{letter(n).lower()}", text) for n, text in enumerate(pieces.options[:8], 1)]
         draft = Draft(pieces.row, self.kind, "", options, self._correct(key, options))
         if self.kind == "true_false":
@@ -110,15 +115,20 @@ class _Item:
     def _given_key(self) -> str:
         """The key as labelled or from a block; what stands under 正确答案 but is a sentence is an explanation."""
         given = self.labels.get("key", "").strip(" \t。.")
-        if len(given) > 8 and _letters(given) is None and item_columns.parse_truth(given) is None:
+        if given and _letters(given) is None and item_columns.parse_truth(given) is None and self._keys_in_stem():
             self.labels.setdefault("rationale", self.labels.pop("key"))
             given = ""
         return given or self._from_block(self.listing.keys)
 
+    def _asks_truth(self) -> bool:
+        return self.kind == "true_false" or not self.pieces.options
+
+    def _keys_in_stem(self) -> list[re.Match[str]]:
+        return marks.keys_in_stem(self.stem, truth=self._asks_truth(), options=len(self.pieces.options))
+
     def _key_of_stem(self, given: str) -> str:
         """The key; one that stands in the brackets of the stem is taken out of it."""
-        truth = self.kind == "true_false" or not self.pieces.options
-        found = marks.keys_in_stem(self.stem, truth=truth, options=len(self.pieces.options))
+        truth, found = self._asks_truth(), self._keys_in_stem()
         if len(found) != 1 or self.desk.how.letters_meant:
             if not given and len(found) > 1:
                 mend = msg("Write the key on a line of its own: 答案：B.")
