@@ -81,7 +81,7 @@ def shortage_sentence(cell: dict[str, Any], topic_names: dict[str, str]) -> str:
 def mend_sentence(mend: dict[str, Any], topic_names: dict[str, str]) -> str:
     """What to write."""
     return translate(
-        _("Write %(add)s new items: %(cell)s, difficulty about %(difficulty)s."),
+        _("New items to write: %(add)s (%(cell)s, difficulty about %(difficulty)s)."),
         add=mend["add"],
         cell=cell_words(mend, topic_names),
         difficulty=mend["difficulty"],

@@ -7,7 +7,7 @@ STATES: dict[str, tuple[str, str]] = {
     "scheduled": (_("Scheduled"), "info"),
     "open": (_("Open"), "ok"),
     "ended": (_("Ended"), "warn"),
-    "marked": (_("Marked"), "warn"),
+    "marked": (_("Marked"), "info"),
     "published": (_("Published"), "ok"),
     "aborted": (_("Aborted"), "bad"),
 }

@@ -161,7 +161,9 @@ export class Sender extends EventTarget {
       this.#settledLate(reply, batch); // the status was the end
       return;
     }
-    if (body.epoch === this.#epoch && body.ack !== undefined) this.acknowledge(body.epoch, body.ack);
+    // after a fork the server's `ack` counts operations that are not ours: nothing of it may be shown as saved
+    const ours = body.epoch === this.#epoch && body.error !== "fork";
+    if (ours && body.ack !== undefined) this.acknowledge(body.epoch, body.ack);
     if (status === 200) await this.#stored(body, batch);
     else if (status === 409) await this.#refused(body, batch);
     else if (status === 401) this.#halt("signin");
