@@ -8,7 +8,7 @@ export UV_SYSTEM_CERTS := 1
 export UV_NO_PROGRESS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset test check env env-test env-load bench load screenshots migration-check reference clean
+.PHONY: help demo demo-reset test check env env-test env-load bench load faults soak mutants screenshots migration-check reference clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -49,6 +49,20 @@ bench: env-test ## speed figures of the main job, to var/bench/main.json
 
 load: env-load ## 100 candidates at a human rhythm against `jikao serve`, then the check that nothing was lost
 	@.venv/bin/python -m loadtests.run
+
+BLOWS ?= 500
+MINUTES ?= 10
+
+faults: env-test ## what an exam must survive: 5,000 power cuts, 1,000 races of each kind, BLOWS kills and stops under load
+	@.venv/bin/python -m tests.faults.power
+	@JIKAO_RACES=1000 .venv/bin/pytest -q tests/faults/test_races.py
+	@.venv/bin/python -m tests.faults.chaos --blows $(BLOWS)
+
+soak: env-test ## the state machine beside the reference model for MINUTES on each database
+	@.venv/bin/python -m tests.faults.soak --minutes $(MINUTES)
+
+mutants: env-test ## seeded mistakes in the rules and the writer, each of which the tests must notice
+	@.venv/bin/python -m tests.faults.mutants
 
 screenshots: env-test ## every page of the running demo, in both languages and themes, to var/screenshots
 	@.venv/bin/python -m tests.screenshots

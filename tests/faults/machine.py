@@ -26,6 +26,7 @@ CONTENTS = st.one_of(
     st.tuples(st.just("report"), st.integers(1, 3), st.sampled_from(["图不清", "x" * 500])),
 )
 SUBMIT = ("submit", 0, True)
+BOUNDS = ["closing+grace", "closing+grace+1", "closing+1", "hand_in", "hand_in-1"]
 OPS = st.one_of(
     st.tuples(st.just("ops"), st.just(1), st.just(0), st.none(), st.lists(CONTENTS, min_size=1, max_size=3)),
     st.tuples(
@@ -92,7 +93,7 @@ class Machine(RuleBasedStateMachine):
         if resume:
             self.world.burst([(person, ("staff", "resume", None))])
 
-    @rule(person=PERSON, moment=st.sampled_from(["closing+grace", "closing+grace+1", "closing+1"]), contents=st.lists(CONTENTS))
+    @rule(person=PERSON, moment=st.sampled_from(BOUNDS), contents=st.lists(CONTENTS))
     def time_runs_out(self, person: int, moment: str, contents: list[Any]) -> None:
         self.world.go_to(moment, person)
         self.world.burst([(person, ("ops", 1, 0, None, contents[:3] or [SUBMIT])), (person, ("close",)), (person, ("close",))])
@@ -100,6 +101,10 @@ class Machine(RuleBasedStateMachine):
     @rule(person=PERSON, ms=st.sampled_from([1, MINUTE, 2 * MINUTE, 5 * MINUTE]), second=SECOND, reopen=st.booleans())
     def gets_time(self, person: int, ms: int, second: str, reopen: bool) -> None:
         self.world.burst([(person, ("reopen" if reopen else "credit", ms, second))])
+
+    @rule(person=PERSON, ahead=st.integers(-1, 2), older=st.sampled_from([-1, 1, 2]), content=CONTENTS)
+    def is_confused(self, person: int, ahead: int, older: int, content: Any) -> None:
+        self.world.burst([(person, ("ops", ahead, older, None, [content]))])
 
     @rule(person=PERSON, how=st.sampled_from(["force", "take_over", "page"]))
     def is_interrupted(self, person: int, how: str) -> None:

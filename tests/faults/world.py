@@ -59,6 +59,7 @@ class World:
         base = closing_at or BELL
         moments = {
             "bell": BELL,
+            "hand_in-1": BELL + TERMS.earliest_hand_in_ms - 1,
             "hand_in": BELL + TERMS.earliest_hand_in_ms,
             "latest_entry": BELL + TERMS.latest_entry_ms,
             "latest_entry+1": BELL + TERMS.latest_entry_ms + 1,
@@ -153,8 +154,8 @@ class World:
         return c.ReopenAfterEnd(*key, actor=ANNA, reason="x", ms=ms, second=_second(second))
 
     def _admit_late(self, model: Model, key: c.Key, count: int, second: str) -> c.Command:
-        waiting = [(place, kept) for place, kept in model.kept.items() if kept[2] is None][:count]
-        operations = [c.KeptApart(*place, content) for place, (_reason, content, _n) in waiting]
+        chosen = list(model.kept.items())[:count]  # what was admitted before may be named again: it stays admitted then
+        operations = [c.KeptApart(*place, content) for place, (_reason, content, _n) in chosen]
         return c.AdmitLate(*key, actor=ANNA, reason="x", second=_second(second), operations=operations)
 
     # -- the comparison --

@@ -1,0 +1,162 @@
+"""Mistakes a person could make in the rules, the fold and the writer: each a small change of one file's text, by name.
+
+`old` must stand exactly once in the file: a mutation that does not apply any more is an error, not a success.
+"""
+
+from typing import NamedTuple
+
+
+class Mutation(NamedTuple):
+    """`module` is loaded with `old` replaced by `new`. `database`: where alone it can be seen."""
+
+    name: str
+    module: str
+    old: str
+    new: str
+    database: str = "sqlite"
+
+
+def _in(module: str, *rows: tuple[str, str, str], database: str = "sqlite") -> list[Mutation]:
+    return [Mutation(name, f"server.sitting.{module}", old, new, database) for name, old, new in rows]
+
+
+RULES = [
+    *_in(
+        "operations",
+        ("repeats_are_not_compared", 'return "ok" if _stored(epoch, op, seen) else "fork"', 'return "ok"'),
+        ("a_gap_is_taken", "op.op != sitting.ack + 1:", "False:"),
+        ("an_end_is_forgotten", "if sitting.state == ENDED or op.op", "if op.op"),
+        ("late_is_taken", 'return "late"', "pass"),
+        ("late_also_in_a_pause", "draft.at - closing if sitting.state == OPEN else 0", "draft.at - closing"),
+        ("grace_use_is_not_noted", "    if over_ms > 0:\n        data", "    if over_ms > 1e12:\n        data"),
+        ("hand_in_too_early", "elif draft.at < (sitting.hand_in_at or 0):", "elif draft.at < (sitting.hand_in_at or 0) - 1:"),
+        ("hand_in_boundary", "elif draft.at < (sitting.hand_in_at or 0):", "elif draft.at <= (sitting.hand_in_at or 0):"),
+        ("items_beyond_the_paper", "if op.item > sitting.total:", "if op.item > sitting.total + 1:"),
+        ("older_epochs_are_live", "command.epoch < sitting.epoch or other_device", "other_device"),
+        ("other_pcs_may_write", "if command.epoch < sitting.epoch or other_device:", "if command.epoch < sitting.epoch:"),
+        ("future_epochs_are_live", "if command.epoch > sitting.epoch:", "if command.epoch > sitting.epoch + 1:"),
+        ("fenced_goes_to_the_bin", '_stored(command.epoch, op, seen)], "fenced")', 'False], "fenced")'),
+        ("forks_go_to_the_bin", '("late", "closed", "fork")', '("late", "closed")'),
+        ("late_goes_to_the_bin", '("late", "closed", "fork")', '("closed", "fork")'),
+        ("only_the_first_is_kept", "for rest in command.ops[position:]", "for rest in command.ops[position : position + 1]"),
+        ("age_is_not_kept", "    if op.dt_ms:", "    if op.dt_ms > 1:"),
+    ),
+    *_in(
+        "times",
+        ("late_boundary", "return at > closing + grace_ms", "return at >= closing + grace_ms"),
+        ("no_grace", "return at > closing + grace_ms", "return at > closing"),
+        ("extra_time_is_lost", "return start + duration_ms + extra_ms", "return start + duration_ms"),
+        ("late_entrants_get_full_time", "start = now if full_time else bell_at", "start = now"),
+        ("one_person_may_give_more", "SOLO_CREDIT_MS = 5 * 60_000", "SOLO_CREDIT_MS = 5 * 60_000 + 1"),
+    ),
+    *_in(
+        "rules",
+        ("closed_before_the_grace", "sitting.closes_at or 0, sitting.grace_ms)", "sitting.closes_at or 0, 0)"),
+        ("paused_are_closed", "due = sitting.state == OPEN and ", "due = sitting.state in (OPEN, 'paused') and "),
+        ("before_the_bell", "draft.at < bell_at:", "draft.at < bell_at - 60_000:"),
+        ("latest_entry_ignored", "and not sitting.admit_late:", "and False:"),
+        ("latest_entry_boundary", "if at > bell_at + terms", "if at >= bell_at + terms"),
+        ("identity_not_asked", "if terms.identity_check and sitting.identity_at is None:", "if False:"),
+        ("any_pc_opens", 'return draft.answer("other_device")\n    if sitting.page', "pass\n    if sitting.page"),
+        ("a_resent_page_is_new", "if sitting.page != command.page:", "if True:"),
+        ("absent_at_once", "draft.at > terms.bell_at + terms.latest_entry_ms", "draft.at > terms.bell_at"),
+        ("facts_change_after_opening", "same or sitting.state not in (ADMITTED, WAITING)", "same"),
+    ),
+    *_in(
+        "decisions",
+        ("time_runs_backwards", "self.at = max(sitting.last_at, at)", "self.at = at"),
+        ("the_argument_is_changed", "self.sitting = copy(sitting)", "self.sitting = sitting"),
+    ),
+    *_in(
+        "acts",
+        ("one_person_is_two", "(second.kind, second.id) != (first.kind, first.id) and", ""),
+        ("credit_after_the_end_alone", "(over or sitting.state in (ENDED, ABSENT))", "over"),
+        ("paused_past_closing", "if times.is_late(draft.at, sitting.closes_at or 0, 0):", "if False:"),
+        ("take_over_does_not_fence", "epoch = sitting.epoch + 1 if sitting.epoch else 0", "epoch = sitting.epoch"),
+        (
+            "two_ends",
+            '    if sitting.state == ENDED:\n        return draft.answer("ok" if sitting.end_kind',
+            '    if False:\n        return draft.answer("ok" if sitting.end_kind',
+        ),
+        (
+            "reopened_by_one",
+            'command.second is None:\n        return draft.answer("needs_second")\n    if not 0',
+            "False:\n        pass\n    if not 0",
+        ),
+    ),
+    *_in(
+        "state",
+        ("pauses_are_not_added", "sitting.closes_at += max(0, at - sitting.stopped_at)", "pass"),
+        ("credits_are_not_added", "        sitting.closes_at += ms", "        pass"),
+        ("solo_credits_not_summed", "        sitting.solo_ms += ms", "        sitting.solo_ms = ms"),
+        (
+            "a_new_page_keeps_its_numbers",
+            "    sitting.epoch = event.epoch\n    sitting.ack = 0\n    sitting.device = event",
+            "    sitting.epoch = event.epoch\n    sitting.device = event",
+        ),
+        ("blank_counts_as_answered", 'bool(event.data["value"]))\n\n\ndef _flagged', "True)\n\n\ndef _flagged"),
+        ("the_receipt_stays", "    sitting.receipt = None\n    if", "    if"),
+        ("voided_get_a_receipt", 'if event.kind != "voided" and sitting', "if sitting"),
+        ("old_pc_is_not_barred", "sitting.barred = sitting.device", "sitting.barred = None"),
+        ("end_beyond_closing", "sitting.stopped_at = min(event.at, sitting.closes_at)", "sitting.stopped_at = event.at"),
+    ),
+    *_in("events", ("chains_can_be_moved", '{exam_session_id}/{entry_no}".encode()', '{exam_session_id}".encode()')),
+]
+
+WRITER = [
+    *_in(
+        "writer",
+        (
+            "answers_before_the_commit",
+            "        self.store.commit(connection)\n        return",
+            "        _answer(jobs, outcomes)\n        self.store.commit(connection)\n        return",
+        ),
+        (
+            "a_failed_commit_is_a_success",
+            "        self.store.commit(connection)\n",
+            "        try:\n            self.store.commit(connection)\n        except Exception:\n            self.batches += 0\n",
+        ),
+        ("failures_are_answered_ok", '[Outcome("failed" if kind == "data" else "storage")]', "[Outcome('ok')]"),
+        ("nothing_is_rolled_back", "                self._roll_back(error)\n", ""),
+        ("a_poisoned_batch_fails_whole", 'if kind == "data" and len(jobs) > 1:', "if False:"),
+        (
+            "half_a_bisection",
+            "            self._write(jobs[middle:])\n",
+            "            _answer(jobs[middle:], [Outcome('failed')] * len(jobs[middle:]))\n",
+        ),
+        ("locks_are_not_waited_for", 'if kind == "retry":', "if False:"),
+        (
+            "a_dead_connection_is_kept",
+            '        if kind == "storage":\n            self._drop_connection()\n',
+            '        if kind == "storage":\n',
+        ),
+        ("the_queue_has_no_end", "if len(self._queue) >= self.capacity:", "if False:"),
+        ("stopping_takes_more", '            if self._stopping:\n                return Outcome("shutdown")\n', ""),
+    ),
+    *_in(
+        "batch",
+        ("mates_do_not_see_each_other", "            self.now[key] = decision.sitting\n", ""),
+        ("repeats_are_not_looked_up", "or command.ops[0].op <= sitting.ack", "or False"),
+        ("old_epochs_are_not_looked_up", "(command.epoch < sitting.epoch or command.ops[0].op", "(command.ops[0].op"),
+        ("repeats_within_a_batch", "self.seen.setdefault(key, {})[event.epoch, event.op] = content_of(event)", "pass"),
+        ("quarantine_is_not_stored", "        if self.kept:\n", "        if False:\n"),
+        ("audit_is_not_stored", "        if self.acts:\n", "        if False:\n"),
+        ("admission_is_not_noted", "        if self.admitted:\n", "        if False:\n"),
+        ("loud_changes_saved_as_quiet", "elif before.version == sitting.version:", "elif True:"),
+    ),
+    *_in(
+        "sql",
+        ("a_column_is_forgotten", '"reports", "answered", "flagged"]', '"answered", "flagged"]'),
+        ("admitted_again", " AND admitted_n IS NULL", ""),
+    ),
+    *_in("store", ("readers_and_writers_begin_alike", 'begins = "BEGIN IMMEDIATE"', 'begins = "BEGIN"')),
+    *_in(
+        "store",
+        ("rows_are_not_locked", 'FOR NO KEY UPDATE OF s" if lock', '" if lock'),
+        ("a_rolled_back_commit_is_believed", 'if cursor.statusmessage != "COMMIT":', "if False:"),
+        ("locks_are_waited_for_ever", "\"lock_timeout = '300ms'\", ", ""),
+        database="postgresql",
+    ),
+]
+
+ALL = RULES + WRITER
