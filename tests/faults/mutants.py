@@ -37,6 +37,7 @@ from tests.faults.mutations import ALL, Mutation
 TESTS = [
     "tests/sitting/test_rules.py",
     "tests/sitting/test_writer.py",
+    "tests/faults/test_scripted.py",
     "tests/faults/test_races.py",
     "tests/faults/test_power_cut.py",
     "tests/faults/test_postgresql_faults.py",
