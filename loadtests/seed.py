@@ -8,12 +8,13 @@ The exam session starts at once on schedule (the closer opens it), lets everybod
 import argparse
 import functools
 import json
+import secrets
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
-from sqlalchemy import update
+from sqlalchemy import bindparam, insert, update
 from sqlmodel import Session, col, select
 
 from itembank import intake, lifecycle, papers, syllabus
@@ -23,12 +24,19 @@ from itembank.items import write_body, write_key
 from itembank.similarity import content_digest
 from itembank.tables import Bank, ImportBatch
 from server import migrations
-from server.db import Databases, connect, transaction
+from server.clock import SystemClock
+from server.db import Databases, connect, reading, transaction
 from server.keyring import Keyring
 from server.registry import enrolment
+from server.registry.devices import token_digest
 from server.registry.roster import Candidate
 from server.registry.rules import SessionProfile, id_check_digit, sex_from_id
-from server.registry.tables import Centre, Entry, ExamSession, ExamSessionRoom, Institution, Occupation, Plan, Room
+from server.registry.tables import Centre, Device, Entry, ExamSession, ExamSessionRoom, Institution, Occupation, Plan, Room
+from server.sitting.commands import Arrive
+from server.sitting.opening import admit_commands
+from server.sitting.store import store_for
+from server.sitting.tokens import Pass, Tokens
+from server.sitting.writer import Writer
 
 MANAGER, SECOND = 1, 2
 HOURS = 3_600_000
@@ -186,17 +194,51 @@ def _entries(db: Session, keyring: Keyring, session: ExamSession, count: int, ro
         Candidate(row=n, name=f"考生{n}", sex=sex_from_id(number), id_number=number) for n, number in enumerate(numbers, 1)
     ]
     enrolment.add_entries(db, keyring, session, candidates)
-    people = []
-    rows = db.exec(select(Entry).where(Entry.exam_session_id == session.id).order_by(col(Entry.no))).all()
-    for row, number in zip(rows, numbers, strict=True):
-        place = {"room_id": room_ids[(row.no - 1) // ROOM_SEATS], "seat_no": (row.no - 1) % ROOM_SEATS + 1}
-        db.execute(
-            update(Entry)
-            .where(col(Entry.exam_session_id) == session.id, col(Entry.no) == row.no)
-            .values(form_label="AB"[row.no % 2], **place)
-        )
-        people.append(Person(row.no, row.admission_no, number[-6:]))
-    return people
+    rows = db.execute(
+        select(col(Entry.no), col(Entry.admission_no)).where(Entry.exam_session_id == session.id).order_by(col(Entry.no))
+    ).all()
+    places = [
+        {"at": no, "label": "AB"[no % 2], "room": room_ids[(no - 1) // ROOM_SEATS], "seat": (no - 1) % ROOM_SEATS + 1}
+        for no, _admission_no in rows
+    ]
+    entry = Entry.__table__  # type: ignore[attr-defined]
+    seating = (
+        update(entry)
+        .where(entry.c.exam_session_id == session.id, entry.c.no == bindparam("at"))
+        .values(form_label=bindparam("label"), room_id=bindparam("room"), seat_no=bindparam("seat"))
+    )
+    db.connection().execute(seating, places)
+    return [Person(no, admission_no, number[-6:]) for (no, admission_no), number in zip(rows, numbers, strict=True)]
+
+
+def sign_in_all(dbs: Databases, keyring: Keyring, exam_session_id: int, now: datetime) -> dict[int, str]:
+    """What signing in leaves behind, for every entry at once: a PC, an arrived sitting, a cookie. Entry number -> cookie.
+
+    The sittings go through a writer of this process, as every change does; a server may be at work on the database.
+    """
+    writer = Writer(store_for(dbs.write), SystemClock())
+    writer.start()
+    try:
+        with reading(dbs) as db:
+            admits = admit_commands(db, exam_session_id)
+        hashes = [token_digest(secrets.token_urlsafe(32)) for _ in admits]
+        with transaction(dbs) as db:
+            pcs = [
+                {"token_hash": one, "code": "LOAD0", "address": "127.0.0.1", "first_seen_at": now, "last_seen_at": now}
+                for one in hashes
+            ]
+            db.execute(insert(Device), pcs)
+            db.execute(update(Entry).where(col(Entry.exam_session_id) == exam_session_id).values(signed_in_at=now))
+        with reading(dbs) as db:
+            first = db.execute(select(col(Device.id)).where(col(Device.token_hash) == hashes[0])).scalar_one()
+            ids = list(db.execute(select(col(Device.id)).where(col(Device.id) >= first).order_by(col(Device.id))).scalars())
+        arrivals = [Arrive(*admit.key, device=str(pc)) for admit, pc in zip(admits, ids, strict=False)]
+        if not all(outcome.ok for outcome in writer.do_many([*admits, *arrivals])):
+            raise RuntimeError("the fixture's candidates could not arrive")
+    finally:
+        writer.stop()
+    tokens = Tokens(keyring.key("token"), SystemClock(), secure=False)
+    return {one.entry_no: f"{tokens.cookie_name}={tokens.sign(Pass(*one.key, one.device))}" for one in arrivals}
 
 
 def _id_number(n: int) -> str:
@@ -212,13 +254,34 @@ def main() -> None:
     parser.add_argument("--candidates", type=int, default=100)
     parser.add_argument("--items", type=int, choices=sorted(SECTIONS), default=100)
     parser.add_argument("--out", type=Path, required=True, help="JSONL of entry_no, admission_no, secret")
+    parser.add_argument("--signed-in", action="store_true", help="everybody has arrived; adds cookie to --out")
+    parser.add_argument("--starts-in", type=float, default=0.0, help="seconds from when seeding is over")
+    parser.add_argument("--duration", type=float, default=4 * 3600.0, help="seconds")
+    parser.add_argument("--ends-together", action="store_true", help="who opens late ends with the room")
     given = parser.parse_args()
     migrations.upgrade(given.url)
-    dbs = connect(given.url)
-    exam_session_id, people = seed(dbs, Keyring.open_folder(given.keys), candidates=given.candidates, items=given.items)
+    dbs, keyring = connect(given.url), Keyring.open_folder(given.keys)
+    profile = replace(PROFILE, late_entrant_gets_full_time=not given.ends_together)
+    far = datetime.now(UTC) + timedelta(hours=1)
+    exam_session_id, people = seed(
+        dbs,
+        keyring,
+        candidates=given.candidates,
+        items=given.items,
+        duration_ms=round(given.duration * 1000),
+        profile=profile,
+        starts_at=far if given.signed_in else None,
+    )
+    lines = [{"exam_session_id": exam_session_id, **vars(person)} for person in people]
+    if given.signed_in:
+        cookies = sign_in_all(dbs, keyring, exam_session_id, datetime.now(UTC))
+        lines = [{**line, "cookie": cookies[line["entry_no"]]} for line in lines]
+        bell = datetime.now(UTC) + timedelta(seconds=given.starts_in)
+        with transaction(dbs) as db:
+            db.execute(update(ExamSession).where(col(ExamSession.id) == exam_session_id).values(starts_at=bell))
     dbs.dispose()
-    lines = [json.dumps({"exam_session_id": exam_session_id, **vars(person)}) for person in people]
-    given.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    given.out.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    given.out.chmod(0o600)
     print(f"exam session {exam_session_id}: {len(people)} candidates")
 
 
