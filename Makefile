@@ -8,7 +8,7 @@ export UV_SYSTEM_CERTS := 1
 export UV_NO_PROGRESS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset test check env env-test env-load bench load faults soak mutants screenshots migration-check reference clean
+.PHONY: help demo demo-reset test check env env-test env-load bench load load-locust faults soak mutants screenshots migration-check reference clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -47,7 +47,10 @@ env-load: env
 bench: env-test ## speed figures of the main job, to var/bench/main.json
 	@.venv/bin/python -m loadtests.bench
 
-load: env-load ## 100 candidates at a human rhythm against `jikao serve`, then the check that nothing was lost
+load: env-test ## figures under load: 2,000 and 10,000 candidates, storms, outage, to var/bench/load.json (25 minutes)
+	@.venv/bin/python -m loadtests.load
+
+load-locust: env-load ## 100 candidates by locust against `jikao serve`, then the check that nothing was lost
 	@.venv/bin/python -m loadtests.run
 
 BLOWS ?= 500

@@ -121,7 +121,7 @@ class Load:
         """1,000 who work end by time at once: from closing + grace until the last of them has heard."""
         found = []
         for _run in range(self.runs):
-            with Bench(1_000, starts_in=8, duration=40) as bench, jikao(bench.folder, bench.url) as (_pid, port):
+            with Bench(1_000, starts_in=8, duration=60) as bench, jikao(bench.folder, bench.url) as (_pid, port):
                 with crowds(port, bench.people, bench.folder) as crowd:
                     crowd.do("pulse", over_s=3)
                     crowd.do("open", over_s=5, at_bell=True)
