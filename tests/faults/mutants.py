@@ -46,7 +46,7 @@ TESTS = [
 ]
 QUICK = (
     "repeats_are_not_compared",
-    "late_boundary",
+    "fenced_goes_to_the_bin",
     "take_over_does_not_fence",
     "mates_do_not_see_each_other",
     "pauses_are_not_added",
@@ -106,7 +106,7 @@ def _child(mutation: Mutation, template: Path, quick: bool) -> str | None:
     try:
         if mutation.database == "sqlite":
             shutil.copy(template, folder / "machine.db")
-            by_machine = _machine(f"sqlite:///{folder}/machine.db", 25 if quick else 60)
+            by_machine = _machine(f"sqlite:///{folder}/machine.db", 80 if quick else 60)
             if by_machine or quick:
                 return by_machine
         command = [sys.executable, "-m", "tests.faults.mutants", "--tests-against", mutation.name]
