@@ -43,6 +43,7 @@ class Status(msgspec.Struct):
     exam_state: str = ""
     error: str = ""
     retry_ms: int = 0
+    answered: int = 0
     receipt: dict[str, Any] | None = None
     order: list[tuple[int, list[int]]] | None = None
 
@@ -70,6 +71,8 @@ class Tally:
         self.millis: list[float] = []
         self.errors: dict[str, int] = {}
         self.last = 0.0
+        self.shown: list[tuple[int, int, float]] = []
+        """(entry number, answered as acknowledged, Unix time) whenever the count rose."""
 
     def wrong(self, what: str) -> None:
         """Count something that should not have happened."""
@@ -90,13 +93,15 @@ class Seat:
         self.rng = Random(f"{plan.seed} {self.key}")
         self.saves = Line(plan.host, plan.port, person["cookie"])
         self.pulses = Line(plan.host, plan.port, person["cookie"])
-        self.state, self.epoch, self.op, self.version = "waiting", 0, 0, 0
+        self.state, self.epoch, self.op, self.version, self.answered = "waiting", 0, 0, 0, 0
         self.order: list[tuple[int, list[int]]] = []
         self.outbox: list[dict[str, Any]] = []
         self.bell, self.ended = asyncio.Event(), asyncio.Event()
         self.ended_at = 0.0
         self.pulsing: asyncio.Task[None] | None = None
         self.hung_up = False
+        self.loaded = asyncio.Event()
+        self.loaded.set()
 
     # -- opening, pulse --
 
@@ -112,6 +117,8 @@ class Seat:
                 self.epoch, self.op, self.version = status.epoch, status.ack, status.version
                 self.order = status.order or self.order
                 self._hear(status)
+                if not self.whole:
+                    self.saves.close()
                 return True
             if answer.status == 410:
                 self._hear(status)
@@ -133,8 +140,8 @@ class Seat:
                 self._hear(status)
             elif answer.status == 0 and self.hung_up:
                 self.hung_up = False  # a page load or the end: the next pulse is another page's
-                await asyncio.sleep(0.2)
-            elif not (answer.status == 409 and status.error == "fenced" and epoch != self.epoch):
+                await self.loaded.wait()
+            elif not (answer.status == 409 and status.error == "fenced" and (not self.loaded.is_set() or epoch != self.epoch)):
                 tally.wrong(f"pulse {answer.status} {status.error}".strip())
                 await asyncio.sleep(self.rng.uniform(*RETRY_S))
 
@@ -164,8 +171,10 @@ class Seat:
         await asyncio.sleep(min(self.rng.uniform(0, self.every_s), until - time.monotonic()))
         while time.monotonic() < until and self.state == "open":
             if self.rng.random() < RELOAD:
+                self.loaded.clear()
                 self.hang_up()
                 await self.open(opens, until + 10)
+                self.loaded.set()
             else:
                 self.outbox.append(self.change())
                 await self.flush(tally, until + 10, repeat=self.rng.random() < REPEAT)
@@ -182,6 +191,7 @@ class Seat:
             answer = await self._send(sent)
             if answer.status == 200:
                 tally.timed(answer.seconds)
+                self._count(read(answer).answered, tally)
                 if repeat:
                     await self._send_again(sent, tally)
                 del self.outbox[: len(sent)]
@@ -197,6 +207,11 @@ class Seat:
                 wait = min(2 * wait, RETRY_S[1])
         if not self.whole:
             self.saves.close()
+
+    def _count(self, answered: int, tally: Tally) -> None:
+        if answered > self.answered:
+            tally.shown.append((self.key[1], answered, time.time()))
+        self.answered = answered
 
     async def _send(self, contents: list[dict[str, Any]]) -> Answer:
         first = self.op + 1
@@ -228,6 +243,7 @@ class Seat:
     def close(self) -> None:
         """Leave."""
         self.ended.set()
+        self.loaded.set()
         self.hang_up()
         self.saves.close()
 
@@ -355,7 +371,7 @@ async def main() -> None:
         line = await loop.run_in_executor(None, sys.stdin.readline)
         name, given = json.loads(line) if line else ("stop", {})
         tally: Tally = await getattr(crowd, name)(**given)
-        print(json.dumps({"millis": tally.millis, "errors": tally.errors, "last": tally.last}), flush=True)
+        print(json.dumps(vars(tally)), flush=True)
         if name == "stop":
             return
 

@@ -20,6 +20,7 @@ class Heard:
     millis: list[float] = field(default_factory=list)
     errors: dict[str, int] = field(default_factory=dict)
     last: float = 0.0
+    shown: list[tuple[int, int, float]] = field(default_factory=list)
 
     def percentile(self, share: float) -> float:
         """Milliseconds below which `share` of the answers came."""
@@ -60,6 +61,7 @@ class Crowds:
                 raise LoadError(f"a client process ended during '{command}' with {process.wait()}")
             one = json.loads(line)
             heard.millis += one["millis"]
+            heard.shown += [(entry, answered, at) for entry, answered, at in one["shown"]]
             heard.last = max(heard.last, one["last"])
             for what, count in one["errors"].items():
                 heard.errors[what] = heard.errors.get(what, 0) + count

@@ -23,14 +23,17 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from sqlmodel import col, select
 
+from loadtests import watching
 from loadtests.bench import Hammered, nothing_lost
 from loadtests.crowds import Crowds, LoadError, crowds
 from loadtests.served import cpu_seconds, descendants, free_port, jikao, program, sign_in
 from loadtests.verify import Report, verify
 from server.db import connect, reading, transaction
 from server.sitting.tables import Liveness, SittingRow
+from tests import postgresql
 
 Figures = dict[str, list[float]]
 MUSTS = {
@@ -44,8 +47,10 @@ MUSTS = {
     "drain_40000_s": 60,
     "cost_growth": 1.5,
     "kb_per_candidate": 60,
+    "workers_2_cpu_vs_1": 1.15,
+    "board_1000_s": 2,
 }
-SPARE_FILES = 300
+SPARE_FILES = 500
 """Of the server's descriptors: database, log, listener, the board, and some to breathe."""
 AWAY_MS = 600_000
 
@@ -154,15 +159,65 @@ class Load:
                 raise LoadError(f"{report.acknowledged} operations were acknowledged, not {40_000 * self.runs}")
         return {"drain_40000_s": found}
 
+    def board_1000(self) -> Figures:
+        """The real board in Chromium with 1,000 seats at work: from an acknowledged answer to its tile on the screen, p95."""
+        found = []
+        with Bench(1_000) as bench:
+            keys = watching.seat_keys(bench.url)
+            with jikao(bench.folder, bench.url) as (_pid, port), crowds(port, bench.people, bench.folder) as crowd:
+                crowd.do("pulse", over_s=3)
+                crowd.do("open", over_s=5, at_bell=True)
+                for _run in range(self.runs):
+                    with watching.board(bench.url, port, seats=1_000) as page:
+                        crowd.begin("work", seconds=self.seconds)
+                        page.wait_for_timeout((self.seconds + 1) * 1000)
+                        heard = crowd.wait("work")
+                        page.wait_for_timeout(4_000)
+                        seen = page.evaluate("window.seen")
+                    seconds, missing = watching.delays(heard.shown, seen, keys, until=time.time() - 4)
+                    if missing or not seconds:
+                        raise LoadError(f"{missing} acknowledged answers never came to the board, {len(seconds)} did")
+                    found.append(sorted(seconds)[int(len(seconds) * 0.95)])
+                crowd.stop()
+            bench.judge(crowd)
+        return {"board_1000_s": found}
+
+    def workers_2(self) -> Figures:
+        """CPU per save of server and PostgreSQL with two serving processes over that with one, in turns."""
+        found: dict[int, list[float]] = {1: [], 2: []}
+        with postgresql.cluster() as cluster:
+            for run in range(self.runs):
+                for workers in (1, 2):
+                    url = postgresql.create_database(cluster, f"load_{run}_{workers}")
+                    with Bench(64, url=url, signed_in=False) as bench:
+                        port = free_port()
+                        with bench.serve(port, JIKAO_WORKERS=str(workers)) as pid:
+                            product = Hammered(port, [sign_in(port, person) for person in bench.people])
+                            product.run(1.0)
+                            database = postmaster(url)
+                            before = all_cpu(pid) + all_cpu(database)
+                            saves = product.run(self.seconds / 5).saves
+                            found[workers].append((all_cpu(pid) + all_cpu(database) - before) / saves * 1000)
+                        nothing_lost(url, product)
+        ratios = [two / one for one, two in zip(found[1], found[2], strict=True)]
+        return {"workers_2_cpu_vs_1": ratios, "save_cpu_ms_postgresql": found[1]}
+
 
 class Bench:
     """A database of its own with an exam session that starts at once (or in some seconds), thrown away afterwards."""
 
     def __init__(
-        self, candidates: int, *, url: str = "", signed_in: bool = True, starts_in: float = 0.0, duration: float = 0.0
+        self,
+        candidates: int,
+        *,
+        url: str = "",
+        folder: Path | None = None,
+        signed_in: bool = True,
+        starts_in: float = 0.0,
+        duration: float = 0.0,
     ) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="jikao-load-")
-        self.folder = Path(self._folder.name)
+        self.folder = folder or Path(self._folder.name)
         self.url = url or f"sqlite:///{self.folder / 'jikao.db'}"
         out = self.folder / "people.jsonl"
         command = [sys.executable, "-m", "loadtests.seed", "--url", self.url, "--keys", str(self.folder / "keys")]
@@ -178,9 +233,9 @@ class Bench:
     def __exit__(self, *_exc: object) -> None:
         self._folder.cleanup()
 
-    def serve(self, port: int) -> AbstractContextManager[int]:
+    def serve(self, port: int, **more: str) -> AbstractContextManager[int]:
         """`jikao serve` on a port of the caller's choice; gives the process id."""
-        given = {"JIKAO_DATA_DIR": str(self.folder), "JIKAO_DATABASE_URL": self.url, "JIKAO_PORT": str(port)}
+        given = {"JIKAO_DATA_DIR": str(self.folder), "JIKAO_DATABASE_URL": self.url, "JIKAO_PORT": str(port), **more}
         return program(["-m", "server.cli", "serve"], port, **given)
 
     def judge(self, crowd: Crowds) -> Report:
@@ -231,6 +286,13 @@ def all_cpu(pid: int) -> float:
     return sum(cpu_seconds(one) for one in descendants(pid))
 
 
+def postmaster(url: str) -> int:
+    """The process id of the PostgreSQL server behind a URL on this machine."""
+    with psycopg.connect(url.replace("+psycopg", "")) as connection:
+        backend = connection.info.backend_pid
+        return int(Path(f"/proc/{backend}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()[1])
+
+
 def memory_kb(pid: int) -> float:
     """Resident memory of the server and all its processes."""
     pages = [int(Path(f"/proc/{one}/statm").read_text(encoding="ascii").split()[1]) for one in descendants(pid)]
@@ -245,6 +307,7 @@ def whole(candidates: int) -> int:
         print(
             f"The hard limit of open files is {hard}, too low for {candidates} candidates with two connections each: "
             f"{candidates - room} of them close the second one after each save.",
+            file=sys.stderr,
             flush=True,
         )
     return max(0, min(candidates, room))
@@ -256,6 +319,8 @@ FIGURES: dict[str, Callable[[Load], Figures]] = {
     "storms": Load.storms,
     "close_1000": Load.close_1000,
     "drain_40000": Load.drain_40000,
+    "board_1000": Load.board_1000,
+    "workers_2": Load.workers_2,
     "human_10000": Load.human_10000,
 }
 UNITS = {"cost_growth": "ratio", "kb_per_candidate": "KB"}

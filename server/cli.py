@@ -1,4 +1,4 @@
-"""The command line: `jikao serve | demo | migrate | setup | import | assemble | grade | export | backup | restore`."""
+"""The command line: `jikao serve | demo | migrate | setup | import | assemble | grade | export | backup | restore | rehearse`."""
 
 import functools
 import hashlib
@@ -298,6 +298,42 @@ def ledger(item: Annotated[int, typer.Argument(help="Number of the item.")]) -> 
         for chapter in itembank_ledger.explain(session, item):
             table.add_row(beijing(chapter.at), str(chapter.state), str(chapter.form_id), str(chapter.text))
     out.print(table)
+
+
+@app.command()
+@_plainly
+def rehearse(
+    seats: Annotated[int, typer.Option(min=1, max=10_000, help="How many candidates.")],
+    minutes: Annotated[float, typer.Option(min=0.2, max=120, help="How long they work.")] = 5.0,
+    url: Annotated[str, typer.Option(help="Address candidates will use; latency, clock and TLS are looked at there.")] = "",
+    to: Annotated[Path | None, typer.Option(help="The PDF to write, for signatures.")] = None,
+) -> None:
+    """Rehearse an exam on this machine before exam day and print a pre-flight report that can be signed.
+
+    The candidates work on a temporary database of their own: no item is used, nothing stays in the records. Refused while an
+    exam session is open or due within the hour.
+    """
+    from server import rehearsal
+
+    settings = load()
+    logs.configure("error")
+    migrations.must_be_current(settings.url)
+    if to is not None and to.exists():
+        raise commands.CommandError(f"{to} exists already; nothing is overwritten.")
+    try:
+        report = rehearsal.rehearse(settings, seats, minutes, url, SystemClock().now())
+    except rehearsal.RehearsalError as error:
+        raise commands.CommandError(str(error)) from None
+    table = Table("项目 / item", "实测 / found", "判定 / verdict")
+    for zh, en, value, verdict in report.rows():
+        table.add_row(f"{zh}\n{en}", value, verdict)
+    out.print(table)
+    say(report.result)
+    if to is not None:
+        to.write_bytes(report.pdf())
+        say(f"Written: {to}")
+    if not report.fit:
+        raise typer.Exit(1)
 
 
 @app.command()

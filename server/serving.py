@@ -47,10 +47,36 @@ def serve(app: FastAPI, settings: Settings, *, ready: str = "", listener: socket
         server_header=False,
         backlog=4096,
     )
+    lift_file_limit()
     listener = listener or listen(settings)
     if ready:
         print(ready, flush=True)
     _Server(config, app).run(sockets=[listener])
+
+
+FILES_PER_CANDIDATE = 2
+FILES_ELSEWHERE = 500
+"""Database connections, logs, boards, pages of the staff."""
+ENOUGH_CANDIDATES = 1_000
+
+
+def lift_file_limit() -> None:
+    """Take as many open files as the system lets this process have: each candidate holds two connections."""
+    try:
+        import resource  # not on Windows
+    except ImportError:
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard == resource.RLIM_INFINITY:
+        hard = max(soft, 1_048_576)
+    if soft < hard:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+        except (OSError, ValueError):
+            hard = soft
+    room = (hard - FILES_ELSEWHERE) // FILES_PER_CANDIDATE
+    if room < ENOUGH_CANDIDATES:
+        log.warning("file_limit_low", open_files=hard, candidates=max(0, room), mend="raise ulimit -n (LimitNOFILE)")
 
 
 class PortTaken(Exception):
