@@ -8,6 +8,7 @@ reads; what is unknown is sent again until it is known, as the browser does.
 """
 
 import asyncio
+import gc
 import json
 import secrets
 import sys
@@ -364,6 +365,7 @@ class Crowd:
 async def main() -> None:
     """Commands from stdin until `stop`."""
     raise_file_limit()
+    gc.disable()  # its pauses would be measured as the server's; a run is bounded
     loop = asyncio.get_running_loop()
     crowd = Crowd(msgspec.json.decode(await loop.run_in_executor(None, sys.stdin.readline), type=Plan))
     print(json.dumps({"ready": len(crowd.seats)}), flush=True)

@@ -20,6 +20,7 @@ from server.bus import InProcessBus
 from server.clock import Clock, SystemClock
 from server.edge import Edge
 from server.fitting_keys import open_keys
+from server.garbage import Collector
 from server.grading import duty
 from server.grading import routes as grading_routes
 from server.jobs import Jobs
@@ -113,7 +114,9 @@ def _duties(app: FastAPI) -> list[Duty]:
         with db.transaction(state.dbs) as session:
             ledger.sweep_unsealed(session, older_than=UNSEALED_FOR, by=0, now=state.clock.now())
 
+    collector = Collector(state.clock)
     return [
+        Duty("collect garbage", 20, lambda: collector.tick(state.core.hub.held)),
         Duty("mark what has ended", 3, lambda: duty.queue_due(state.dbs, state.clock, state.jobs)),
         Duty("wake the child for heavy work", 5, state.jobs.wake_if_waiting),
         Duty("release what was reserved and never sealed", 600, sweep_ledger),

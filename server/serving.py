@@ -5,6 +5,7 @@ theirs open. So the signal itself first calls everything in `app.state.on_stop` 
 then uvicorn waits for what is in flight and the lifespan drains the writer.
 """
 
+import gc
 import socket
 from types import FrameType
 
@@ -48,11 +49,15 @@ def serve(app: FastAPI, settings: Settings, *, ready: str = "", listener: socket
         backlog=4096,
     )
     lift_file_limit()
+    gc.set_threshold(*GC_THRESHOLDS)
     listener = listener or listen(settings)
     if ready:
         print(ready, flush=True)
     _Server(config, app).run(sockets=[listener])
 
+
+GC_THRESHOLDS = (2_000, 10, 1_000_000)
+"""Garbage in cycles is looked for among what is young; a look at everything is `Collector`'s affair (`server.garbage`)."""
 
 FILES_PER_CANDIDATE = 2
 FILES_ELSEWHERE = 500

@@ -105,6 +105,11 @@ class Hub:
         for sitting in changed:
             self._bus.publish(CHANNEL, sitting.key)
 
+    @property
+    def held(self) -> int:
+        """Sittings whose pulse is held now; from any thread."""
+        return len(self._waiting)
+
     # -- asked by the routes --
 
     async def exam(self, exam_session_id: int) -> Exam | None:
@@ -147,23 +152,23 @@ class Hub:
         return None if sitting is None else View(sitting, self.exams.get(key[0]), self._messages.get(key))
 
     async def _sleep(self, key: Key, seconds: float) -> None:
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[None] = loop.create_future()
+        # a plain timer: thousands of pulses end by time, and an exception each would be a cycle for the garbage collector
+        timer = loop.call_later(seconds, _resolve, future)
         waiting = self._waiting.setdefault(key, set())
         waiting.add(future)
         try:
-            async with asyncio.timeout(seconds):
-                await future
-        except TimeoutError:
-            return
+            await future
         finally:
+            timer.cancel()
             waiting.discard(future)
             if not waiting and self._waiting.get(key) is waiting:
                 del self._waiting[key]
 
     def _wake(self, key: Key) -> None:
         for future in self._waiting.get(key, ()):
-            if not future.done():
-                future.set_result(None)
+            _resolve(future)
 
     # -- looking --
 
@@ -240,3 +245,8 @@ class Hub:
         for key in [key for key, used in self._used.items() if used < old and key not in self._waiting]:
             for memory in (self._used, self._sittings, self._messages):
                 memory.pop(key, None)
+
+
+def _resolve(future: "asyncio.Future[None]") -> None:
+    if not future.done():
+        future.set_result(None)
