@@ -31,6 +31,8 @@ from server.sitting.writer import Writer
 log = structlog.get_logger()
 
 EVERY_S = 1.0
+AT_LEAST_S = 0.25
+"""Between two rounds, also when somebody is due sooner than the next second."""
 BEAT_S = 5.0
 GAP_MS = 15_000
 """Not having been alive for longer than this is an outage."""
@@ -71,6 +73,8 @@ class Closer:
         self.clock = clock
         self.outage: Outage | None = None
         self.run = secrets.token_hex(8)
+        self.pause_s = EVERY_S
+        """Until the next round: a second, or less when a closing time is due before."""
         self._beat_ns = 0
         self._said: dict[int, list[str]] = {}
         self._stop = threading.Event()
@@ -101,7 +105,7 @@ class Closer:
         self._beat_ns = self.clock.monotonic_ns()
 
     def _loop(self) -> None:
-        while not self._stop.wait(EVERY_S):
+        while not self._stop.wait(self.pause_s):
             try:
                 self.tick()
             except Exception as error:  # the sweeper must go on; the next round tries again
@@ -109,6 +113,7 @@ class Closer:
 
     def tick(self) -> None:
         """One round over the exam sessions that are open or due to open."""
+        self.pause_s = EVERY_S
         self._beat()
         now = self.clock.now()
         with reading(self.dbs) as db:
@@ -166,11 +171,15 @@ class Closer:
     def _proposals(self, db: Session, exam: Exam, now: datetime) -> list[Command]:
         mine = col(SittingRow.exam_session_id) == exam.id
         lag = timedelta(milliseconds=exam.terms.grace_ms + times.CLOSE_LAG_MS)
-        due = db.execute(
+        soon = db.execute(
             select(col(SittingRow.entry_no), col(SittingRow.closes_at))
-            .where(mine, col(SittingRow.state) == OPEN, col(SittingRow.closes_at) < now - lag)
+            .where(mine, col(SittingRow.state) == OPEN, col(SittingRow.closes_at) < now - lag + timedelta(seconds=EVERY_S))
             .order_by(col(SittingRow.entry_no))
         ).all()
+        due = [row for row in soon if row.closes_at < now - lag]
+        if len(due) < len(soon):
+            first = min(row.closes_at for row in soon if row.closes_at >= now - lag) + lag
+            self.pause_s = max(AT_LEAST_S, min(self.pause_s, (first - now).total_seconds() + 0.005))
         drained = self.writer.drained
         found: list[Command] = [
             Close(exam.id, entry_no)

@@ -127,6 +127,18 @@ def test_everybody_ends_once_and_then_the_exam_session(
     assert [event.kind for event in story.events][-2:] == ["answered", "timed_out"]
 
 
+@pytest.mark.parametrize(
+    ("after_closing", "pause"), [(9.0, 1.0), (10.4, 0.605), (10.95, 0.25), (11.1, 1.0)], ids=["far", "near", "now", "over"]
+)
+def test_the_next_round_is_when_somebody_is_due(
+    dbs: Databases, writer: Writer, closer: Closer, clock: FakeClock, session: Exam, after_closing: float, pause: float
+) -> None:
+    later(closer, clock, 30 * 60)
+    open_all(dbs, writer, session, range(1, PEOPLE + 1))
+    later(closer, clock, 20 * 60 + after_closing)
+    assert closer.pause_s == pytest.approx(pause)
+
+
 @pytest.mark.parametrize("offset_ms", [-1, 0, 1])
 def test_i5_hand_in_races_the_closing_time(
     dbs: Databases, writer: Writer, closer: Closer, clock: FakeClock, session: Exam, offset_ms: int
