@@ -29,7 +29,7 @@ from server.monitor import routes as board_routes
 from server.records import routes as records_routes
 from server.registry import routes as registry_routes
 from server.settings import Settings
-from server.sitting import opening_routes
+from server.sitting import opening_routes, package
 from server.sitting import routes as exam_routes
 from server.sitting.api import PREFIX
 from server.sweeper import Duty, Sweeper
@@ -117,6 +117,7 @@ def _duties(app: FastAPI) -> list[Duty]:
     collector = Collector(state.clock)
     return [
         Duty("collect garbage", 20, lambda: collector.tick(state.core.hub.held)),
+        Duty("prepare papers for the waiting rooms", 10, lambda: package.prepare_due(state.dbs, state.keyring, state.clock)),
         Duty("mark what has ended", 3, lambda: duty.queue_due(state.dbs, state.clock, state.jobs)),
         Duty("wake the child for heavy work", 5, state.jobs.wake_if_waiting),
         Duty("release what was reserved and never sealed", 600, sweep_ledger),

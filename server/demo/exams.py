@@ -27,7 +27,8 @@ from server.sitting.closer import Closer
 from server.sitting.commands import Arrive, Command, MarkIdentity, Op, Open, Operations
 from server.sitting.exams import exam_of
 from server.sitting.opening import admit_commands, open_exam_session
-from server.sitting.shelf import Paper, paper_of, unseal
+from server.sitting.package import unseal
+from server.sitting.shelf import paper_of
 from server.sitting.store import store_for
 from server.sitting.writer import Writer
 
@@ -135,7 +136,8 @@ class Simulation:
         commands: list[Command] = []
         plans: list[Plans] = []
         forms, load = self._form_ids(), unseal(self.dbs, self.keyring)
-        papers = {form_id: paper_of(form_id, load(form_id)) for form_id in set(forms.values())}
+        bodies = {form_id: load(form_id) for form_id in set(forms.values())}
+        papers = {form_id: paper_of(form_id, body) for form_id, body in bodies.items()}
         for entry, one in zip(entries, who, strict=False):
             device, page = secrets.token_hex(8), secrets.token_hex(8)
             paper = papers[forms[entry.no]]
@@ -145,7 +147,7 @@ class Simulation:
                 MarkIdentity(self.exam_session_id, entry.no, actor=invigilator, reason="人证核验"),
                 Open(self.exam_session_id, entry.no, device=device, page=page, terms=exam.terms, order=order),
             ]
-            plans.append((entry.no, len(order), self._intentions(paper, order, one)))
+            plans.append((entry.no, len(order), self._intentions(bodies[forms[entry.no]], order, one)))
         outcomes = self.writer.do_many(commands)
         assert all(outcome.ok for outcome in outcomes), [outcome.code for outcome in outcomes]
         return plans
@@ -155,8 +157,8 @@ class Simulation:
             commands = admit_commands(db, self.exam_session_id)
         return {command.entry_no: command.form_id for command in commands if command.form_id is not None}
 
-    def _intentions(self, paper: Paper, order: list[list[Any]], one: Simulated) -> list[tuple[int, list[int]]]:
-        items = {item["slot"]: item for item in msgspec.json.decode(paper.body)["items"]}
+    def _intentions(self, body: bytes, order: list[list[Any]], one: Simulated) -> list[tuple[int, list[int]]]:
+        items = {item["slot"]: item for item in msgspec.json.decode(body)["items"]}
         return [(slot, answers.respond(items[slot], one.ability, self.known, self.rng)) for slot, _options in order]
 
     def _answer_all(self, plans: list[Plans]) -> None:

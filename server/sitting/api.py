@@ -7,7 +7,7 @@ before the framework sees it. The sitting always comes from the signed cookie, n
 
 import re
 from random import Random, SystemRandom
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
 import msgspec
@@ -22,6 +22,7 @@ from server.sitting.core import Core
 from server.sitting.events import CANDIDATE_KINDS, Event
 from server.sitting.exams import Exam
 from server.sitting.operations import shape_problem
+from server.sitting.package_api import offered, send_package
 from server.sitting.practice import PRACTICE
 from server.sitting.shelf import Paper
 from server.sitting.state import ENDED, Answers, Sitting, fold_answers
@@ -32,12 +33,26 @@ from server.sitting.wire import Asked, decode_open, decode_ops, read_body, reply
 log = structlog.get_logger()
 
 PREFIX = "/exam/api/"
+PACKAGE = "GET package/"
 HELD_S = 15.0
 LOAD_S = 5.0
 PAGE = re.compile(r"[A-Za-z0-9_-]{8,40}")
 GONE = frozenset({"closed", "late", "too_late", "absent", "exam_closed"})
 UNKNOWN = {"busy": (429, "busy"), "storage": (503, "storage"), "shutdown": (503, "shutdown"), "failed": (422, "malformed")}
 _random = SystemRandom()
+
+
+NOTHING = fold_answers([])
+
+
+class Wanted(NamedTuple):
+    """What an opening is answered from: the paper, what the client holds of it, the order drawn for a first opening."""
+
+    paper: Paper | None
+    exam: Exam
+    have: str
+    package: str
+    order: list[list[Any]] | None
 
 
 class CandidateApi:
@@ -68,6 +83,8 @@ class CandidateApi:
                 await self._open(asked, given, receive, send)
             elif name == "GET me":
                 await self._me(given, send)
+            elif name.startswith(PACKAGE):
+                await send_package(self.core, given, name[len(PACKAGE) :], send)
             elif name == "GET practice":
                 await reply(send, 200, PRACTICE)
             else:
@@ -153,7 +170,7 @@ class CandidateApi:
             request = decode_open(body)
         except (msgspec.DecodeError, UnicodeDecodeError):
             request = None
-        if request is None or not PAGE.fullmatch(request.page) or len(request.have) > 128:
+        if request is None or not PAGE.fullmatch(request.page) or len(request.have) > 128 or len(request.package) > 128:
             await reply(send, 422, {"error": "malformed"})
             return
         core = self.core
@@ -181,7 +198,7 @@ class CandidateApi:
         )
         core.bus.seen(PRESENCE, given.key)
         if outcome.ok or (outcome.code == "closed" and outcome.sitting is not None):
-            await self._opened(given, outcome, paper, request.have, send)
+            await self._opened(given, outcome, Wanted(paper, exam, request.have, request.package, order), send)
         else:
             await self._refuse(given, outcome, send)
 
@@ -191,26 +208,37 @@ class CandidateApi:
             return None
         return await self.core.shelf.get(sitting.form_id, exam, self.core.writer.now_ms())
 
-    async def _opened(self, given: Pass, outcome: Outcome, paper: Paper | None, have: str, send: Send) -> None:
-        sitting = outcome.sitting
+    async def _opened(self, given: Pass, outcome: Outcome, wanted: Wanted, send: Send) -> None:
+        sitting, paper = outcome.sitting, wanted.paper
         assert sitting is not None
         answer = self._status(given, sitting)
         if sitting.state == ENDED or paper is None:
             answer |= {"paper": None, "order": None, "answers": None, "flags": None, "reports": None}
             await reply(send, 200, answer)
             return
-        events = await self.core.read(reading.journal, *given.key)
-        answers = fold_answers(events)
         answer |= {
-            "paper": None if have == paper.digest else msgspec.Raw(paper.body),
+            **await self._delivery(paper, wanted),
             "paper_digest": paper.digest,
-            "order": answers.order,
-            **_so_far(answers),
             "hand_in_from_ms": sitting.hand_in_at,
-            "device_epoch": device_epoch(events),
-            "messages": answers.messages,
         }
+        if outcome.first and sitting.message_n is None:  # nothing to read: a start storm is a storm of these
+            answer |= {"order": wanted.order, **_so_far(NOTHING), "device_epoch": sitting.epoch, "messages": []}
+        else:
+            events = await self.core.read(reading.journal, *given.key)
+            answers = fold_answers(events)
+            answer |= {"order": answers.order, **_so_far(answers), "device_epoch": device_epoch(events)}
+            answer["messages"] = answers.messages
         await reply(send, 200, answer)
+
+    async def _delivery(self, paper: Paper, wanted: Wanted) -> dict[str, Any]:
+        """Nothing, the key to the package the client holds, or the paper itself."""
+        if wanted.have == paper.digest:
+            return {"paper": None}
+        key = paper.key_to(wanted.package)
+        if key is not None:
+            return {"paper": None, "package_key": key}
+        body = await self.core.shelf.body(paper.form_id, wanted.exam, self.core.writer.now_ms())
+        return {"paper": None if body is None else msgspec.Raw(body)}
 
     # -- pulse, me --
 
@@ -241,6 +269,8 @@ class CandidateApi:
             answer["exam_state"] = exam.state
             answer["starts_in_ms"] = exam.starts_in_ms(now)
             answer["identity"] = profile.identity(view.sitting, exam.terms.identity_check)
+            if view.sitting.opened_at is None:
+                answer["package"] = await offered(self.core, view.sitting, exam)
         if _fenced(view, epoch, given):
             await reply(send, 409, {"error": "fenced", **answer})
         else:

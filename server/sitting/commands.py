@@ -217,6 +217,8 @@ class Outcome(Struct, frozen=True):
     sitting: Sitting | None = None
     op: int | None = None
     wait_ms: int | None = None
+    first: bool = False
+    """This very command opened the sitting: the order it carried is the one journaled, and there are no answers yet."""
 
     @property
     def ok(self) -> bool:

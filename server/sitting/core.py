@@ -15,7 +15,8 @@ from server.clock import Clock
 from server.db import Databases, reading
 from server.keyring import Keyring
 from server.sitting.closer import Closer
-from server.sitting.shelf import Shelf, unseal
+from server.sitting.package import Packages
+from server.sitting.shelf import Shelf
 from server.sitting.store import store_for
 from server.sitting.tokens import Tokens
 from server.sitting.versions import Hub
@@ -48,7 +49,7 @@ class Core:
         self.writer = Writer(store_for(dbs.write), clock, capacity=capacity)
         self.hub = Hub(dbs, clock, bus)
         self.closer = Closer(dbs, self.writer, clock)
-        self.shelf = Shelf(unseal(dbs, keyring))
+        self.shelf = Shelf(Packages(dbs, keyring, clock))
         self.tokens = Tokens(keyring.key("token"), clock, secure=secure)
         self._closer_runs = closer_runs
         self._readers: anyio.CapacityLimiter | None = None

@@ -56,10 +56,10 @@ class Draft:
         apply(sitting, event)
         self.events.append(event)
 
-    def answer(self, code: str = "ok", *, op: int | None = None, wait_ms: int | None = None) -> Decision:
+    def answer(self, code: str = "ok", *, op: int | None = None, wait_ms: int | None = None, first: bool = False) -> Decision:
         """Close the draft with a code of `Outcome`."""
         sitting = self.sitting
-        return Decision(Outcome(code, sitting, op, wait_ms), sitting, self.events, self.quarantine)
+        return Decision(Outcome(code, sitting, op, wait_ms, first), sitting, self.events, self.quarantine)
 
 
 SYSTEM: list[Any] = ["system", None, "jikao"]

@@ -1,8 +1,8 @@
 """The public package of a form as ciphertext, which may travel before the bell: made once, the same bytes for everybody.
 
-Layout of a package: `JKP1`, nonce (12 bytes), AES-256-GCM ciphertext with the layout's name as associated data; inside one byte (0
-plain, 1 gzip) and the JSON of the public package, figures included. Its key is drawn for this exam session and form alone; the key a form is
-sealed under never leaves the server. What the bell needs (the key, and what drawing an order takes) is kept beside the
+Layout of a package: `JKP1`, nonce (12 bytes), AES-256-GCM ciphertext with `JKP1` as associated data; inside one byte (0 plain,
+1 gzip) and the JSON of the public package, figures included. Its key is drawn for this exam session and form alone; the key a
+form is sealed under never leaves the server. What the bell needs (the key, and what drawing an order takes) is kept beside the
 ciphertext as one *release*, sealed under the installation's paper key and bound to the package's digest.
 
 Preparing a package opens the sealed form inside the server and shows it to nobody; the items are burned when an exam session is
@@ -13,7 +13,6 @@ import gzip
 import hashlib
 import os
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any, Final
 
 import msgspec

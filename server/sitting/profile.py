@@ -10,6 +10,7 @@ from server.pages import BEIJING, mask_name
 from server.registry.tables import Entry, ExamSession, Occupation, Plan, Room
 from server.sitting.core import Core
 from server.sitting.exams import exam_of
+from server.sitting.package_api import offered
 from server.sitting.state import Sitting
 from server.sitting.store import to_ms
 from server.sitting.tokens import Pass
@@ -25,6 +26,7 @@ async def about(core: Core, given: Pass) -> dict[str, Any] | None:
     found = await core.read(me, given.exam_session_id, given.entry_no, core.clock.now())
     if found is None or view is None or exam is None:
         return None
+    found["package"] = await offered(core, view.sitting, exam)
     found["identity"] = identity(view.sitting, exam.terms.identity_check)
     found["sitting"] = status(view.sitting, core.writer.now_ms(), view.version, view.message)
     return found

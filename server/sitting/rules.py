@@ -84,7 +84,7 @@ def _open(draft: Draft, command: Open) -> Decision:
         "grace_ms": terms.grace_ms,
     }
     draft.emit("opened", data, epoch=sitting.epoch + 1)
-    return draft.answer()
+    return draft.answer(first=True)
 
 
 def _first_opening_refused(sitting: Sitting, command: Open, at: int, bell_at: int) -> str | None:

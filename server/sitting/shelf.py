@@ -1,7 +1,8 @@
 """Papers in memory: packages for the waiting room, and from the bell on their keys and, where asked for, the plain papers.
 
-Before the bell nothing is unsealed by any route: `get` and `body` ask the exam session's bell themselves. One look-up per process and
-form; after it a start storm costs neither SQL nor decryption. The public package has no key to an answer in it, by type.
+Before the bell no route gives away a key or a paper: `get` and `body` ask the exam session's bell themselves. One look-up per
+process and form; after it a start storm costs neither SQL nor decryption. The public package has no
+answer key in it, by type.
 """
 
 import asyncio

@@ -10,12 +10,12 @@ writes them, and it writes a journal row and its sitting in one transaction.
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Column, Index, LargeBinary
+from sqlalchemy import JSON, Column, Index, LargeBinary, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from server.db import UTCDateTime
 
-APPEND_ONLY: dict[str, tuple[str, ...]] = {"journal_event": (), "quarantined_operation": ("admitted_n",)}
+APPEND_ONLY: dict[str, tuple[str, ...]] = {"journal_event": (), "quarantined_operation": ("admitted_n",), "paper_package": ()}
 """Table -> the columns that may be set once after insert; triggers refuse every other update and every delete."""
 
 
@@ -103,6 +103,24 @@ class QuarantinedOperation(SQLModel, table=True):
     at: datetime = Field(sa_type=UTCDateTime)
     content: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
     admitted_n: int | None = None
+
+
+class PaperPackage(SQLModel, table=True):
+    """The public package of a form for one exam session as ciphertext, which every process serves alike; never changed.
+
+    `digest`: SHA-256 (hex) of `ciphertext`. `release`: package key and shape of the paper, sealed until the bell.
+    """
+
+    __tablename__ = "paper_package"
+    __table_args__ = (UniqueConstraint("exam_session_id", "digest"),)
+
+    exam_session_id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    form_id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    digest: str
+    size: int
+    ciphertext: bytes = Field(sa_type=LargeBinary)
+    release: bytes = Field(sa_type=LargeBinary)
+    made_at: datetime = Field(sa_type=UTCDateTime)
 
 
 class Liveness(SQLModel, table=True):

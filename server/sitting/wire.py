@@ -33,6 +33,8 @@ class OpenBody(Struct, frozen=True, forbid_unknown_fields=True):
 
     page: str
     have: str = ""
+    package: str = ""
+    """Digest of the package the client holds and can open."""
 
 
 decode_ops = msgspec.json.Decoder(OpsBody).decode
