@@ -17,7 +17,7 @@ from server import db, pages, refusals, system_routes
 from server.auth import routes as auth_routes
 from server.bank import routes as bank_routes
 from server.bus import InProcessBus
-from server.clock import Clock, SystemClock
+from server.clock import Clock, SystemClock, database_clock, wall_clock
 from server.edge import Edge
 from server.fitting_keys import open_keys
 from server.garbage import Collector
@@ -60,7 +60,7 @@ def create_app(
     app = Application(title="Jikao", docs_url=None, redoc_url=None, openapi_url=None, lifespan=_lifespan())
     app.state.settings = settings
     app.state.dbs = db.connect(settings.url)
-    app.state.clock = clock or SystemClock()
+    app.state.clock = clock or SystemClock(database_clock(app.state.dbs.read) or wall_clock)
     app.state.keyring = keyring or open_keys(app.state.dbs, settings, app.state.clock.now())
     app.state.bus = InProcessBus()
     app.state.jobs = Jobs(settings, app.state.dbs, app.state.clock)

@@ -7,7 +7,12 @@ runs on the monotonic counter from there, so that a step of the wall clock durin
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import NamedTuple, Protocol
+
+from sqlalchemy import Engine, text
+
+SUSPECT_MS = 2_000
+"""Clocks that differ by more than this disagree."""
 
 
 class Clock(Protocol):
@@ -19,6 +24,10 @@ class Clock(Protocol):
 
     def monotonic_ns(self) -> int:
         """A counter that never goes back, in nanoseconds."""
+        ...
+
+    def anchor_again(self, at: datetime) -> None:
+        """Go on from `at`: only when nobody is at work (`server.sitting.doubt`)."""
         ...
 
 
@@ -42,9 +51,9 @@ class SystemClock:
         """`time.monotonic_ns()`."""
         return time.monotonic_ns()
 
-    def drift_from_wall(self) -> timedelta:
-        """How far the wall clock has moved away from this clock: the sign of a step or a wrong clock."""
-        return wall_clock() - self.now()
+    def anchor_again(self, at: datetime) -> None:
+        """Go on from `at`."""
+        self._anchor_ns, self._anchor_at = time.monotonic_ns(), at
 
 
 class FakeClock:
@@ -61,6 +70,10 @@ class FakeClock:
         """The set time as nanoseconds since 1970."""
         return int(self._now.timestamp() * 1_000_000_000)
 
+    def anchor_again(self, at: datetime) -> None:
+        """Jump to `at`."""
+        self._now = at
+
     def advance(self, seconds: float) -> None:
         """Move forward by `seconds`."""
         self._now += timedelta(seconds=seconds)
@@ -68,3 +81,30 @@ class FakeClock:
     def set(self, now: datetime) -> None:
         """Jump to `now`, backwards too."""
         self._now = now
+
+
+class References(NamedTuple):
+    """What the server's clock is compared with; `database` None where that is the machine's own clock (SQLite)."""
+
+    wall: Callable[[], datetime]
+    database: Callable[[], datetime] | None = None
+
+
+def database_clock(engine: Engine) -> Callable[[], datetime] | None:
+    """The clock of a PostgreSQL server; None on SQLite."""
+    if engine.dialect.name == "sqlite":
+        return None
+
+    def read() -> datetime:
+        with engine.connect() as connection:
+            found: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+        return found.astimezone(UTC)
+
+    return read
+
+
+def references_for(clock: Clock, engine: Engine) -> References:
+    """The machine's wall clock and the database's; a clock of another kind has only itself to be compared with."""
+    if isinstance(clock, SystemClock):
+        return References(wall_clock, database_clock(engine))
+    return References(clock.now)

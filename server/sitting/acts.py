@@ -1,4 +1,8 @@
-"""Rules for the acts of the staff: each names who and why; some need two people. Pure."""
+"""Rules for the acts of the staff: each names who and why; some need two people. Pure.
+
+Until an outage is credited nothing may move anybody's clock (`held`: try again in a moment), so that what the outage took
+can be told; and nobody with operations to be judged is ended by the staff before that.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -44,8 +48,10 @@ def _pause(draft: Draft, command: Pause) -> Decision:
         return draft.answer()
     if sitting.state != OPEN:
         return draft.answer(_not_open(sitting))
+    if draft.hold == "outage":
+        return draft.answer("held")
     if times.is_late(draft.at, sitting.closes_at or 0, 0):
-        return draft.answer("late")
+        return draft.answer("late" if draft.hold is None else "held")
     draft.emit("paused", {}, by=command)
     return draft.answer()
 
@@ -56,6 +62,8 @@ def _resume(draft: Draft, command: Resume) -> Decision:
         return draft.answer()
     if sitting.state != PAUSED:
         return draft.answer(_not_open(sitting))
+    if draft.hold == "outage":
+        return draft.answer("held")
     draft.emit("resumed", {}, by=command)
     return draft.answer()
 
@@ -72,6 +80,8 @@ def _credit(draft: Draft, command: Credit) -> Decision:
     over = sitting.solo_ms + command.ms > times.SOLO_CREDIT_MS
     if not two and (over or sitting.state in (ENDED, ABSENT)):
         return draft.answer("needs_second")
+    if draft.hold == "outage":
+        return draft.answer("held")
     if sitting.state in (ENDED, ABSENT):
         _reopen_as(draft, command, command.second)
     second = who_of(command.second) if two and command.second is not None else None
@@ -92,6 +102,8 @@ def _take_over(draft: Draft, command: TakeOver) -> Decision:
 def _void(draft: Draft, command: Void) -> Decision:
     if draft.sitting.state in (ENDED, ABSENT):
         return draft.answer("ok" if draft.sitting.end_kind == "voided" else "closed")
+    if draft.sitting.held:
+        return draft.answer("held")
     draft.emit("voided", {}, by=command)
     return draft.answer()
 
@@ -102,6 +114,8 @@ def _force(draft: Draft, command: Force) -> Decision:
         return draft.answer("ok" if sitting.end_kind == "forced" else "closed")
     if not sitting.begun:
         return draft.answer("not_open")
+    if sitting.held:
+        return draft.answer("held")
     draft.emit("forced", {}, by=command)
     return draft.answer()
 
@@ -128,6 +142,8 @@ def _reopen(draft: Draft, command: ReopenAfterEnd) -> Decision:
         return draft.answer("needs_second")
     if not 0 <= command.ms <= times.CREDIT_MAX_MS:
         return draft.answer("bad_amount")
+    if draft.hold == "outage":
+        return draft.answer("held")
     _reopen_as(draft, command, command.second)
     if command.ms:
         data = {"ms": command.ms, "second": who_of(command.second), "evidence": ""}

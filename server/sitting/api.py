@@ -225,7 +225,7 @@ class CandidateApi:
             answer |= {"order": wanted.order, **_so_far(NOTHING), "device_epoch": sitting.epoch, "messages": []}
         else:
             events = await self.core.read(reading.journal, *given.key)
-            answers = fold_answers(events)
+            answers = fold_answers(events, with_held=True)
             answer |= {"order": answers.order, **_so_far(answers), "device_epoch": device_epoch(events)}
             answer["messages"] = answers.messages
         await reply(send, 200, answer)

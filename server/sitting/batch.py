@@ -1,12 +1,12 @@
 """One transaction of the writer: read and lock, decide in order of arrival, store everything of a kind by one statement."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import structlog
 
-from server.sitting.commands import AdmitLate, Command, Key, Operations, Outcome, Quarantined, StaffCommand
+from server.sitting.commands import AdmitLate, Command, Hold, Key, Operations, Outcome, Quarantined, StaffCommand
 from server.sitting.decisions import Decision
 from server.sitting.events import Event
 from server.sitting.operations import content_of
@@ -27,7 +27,8 @@ class Queued(Protocol):
 class Batch:
     """The sittings of one transaction, as they change from command to command."""
 
-    def __init__(self, store: Store, connection: Connection) -> None:
+    def __init__(self, store: Store, connection: Connection, hold: Callable[[int], Hold | None] = lambda _exam: None) -> None:
+        self.hold = hold
         self.store = store
         self.connection = connection
         self.before: dict[Key, Sitting] = {}
@@ -59,7 +60,7 @@ class Batch:
         key = command.key
         sitting = self.now.get(key) or blank(*key)
         try:
-            decision = decide(sitting, command, job.at, self.seen.get(key, {}))
+            decision = decide(sitting, command, job.at, self.seen.get(key, {}), self.hold(key[0]))
         except Exception as error:  # batch mates must not pay for it
             log.error("command_failed", command=type(command).__name__, error=type(error).__name__)
             return Outcome("failed")

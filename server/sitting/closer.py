@@ -2,30 +2,32 @@
 
 Once a second, in every process; each proposal is only a command, decided again by the rules under the sitting's lock, so it
 does not matter how many closers there are. Nobody is closed before what was received in time is decided: proposals come
-a second after closing + grace, and after an outage not before the queue has drained (`Outage`).
+a second after closing + grace, and not at all while there is a hold: after an outage until it is credited and the queue has
+drained (`vigil`, `outages`), with a suspect clock until somebody knows the time (`doubt`).
 """
 
-import secrets
 import threading
 import time
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
 import structlog
-from sqlalchemy import insert, update
 from sqlmodel import Session, col, select
 
 from server.audit.trail import SYSTEM
-from server.clock import Clock
+from server.clock import Clock, References, references_for
 from server.db import Databases, reading, transaction
 from server.registry.tables import ExamSession
-from server.sitting import times
-from server.sitting.commands import Absent, Close, Command
+from server.sitting import outages, times
+from server.sitting.commands import Absent, Close, Command, Judge
+from server.sitting.doubt import ClockDoubt
 from server.sitting.exams import Exam, exam_of
 from server.sitting.opening import close_exam_session, open_exam_session
+from server.sitting.outages import Affected
+from server.sitting.reading import held_operations
 from server.sitting.state import ABSENT, ADMITTED, ENDED, OPEN, WAITING
 from server.sitting.store import to_datetime
-from server.sitting.tables import Liveness, SittingRow
+from server.sitting.tables import SittingRow
+from server.sitting.vigil import Vigil
 from server.sitting.writer import Writer
 
 log = structlog.get_logger()
@@ -33,11 +35,6 @@ log = structlog.get_logger()
 EVERY_S = 1.0
 AT_LEAST_S = 0.25
 """Between two rounds, also when somebody is due sooner than the next second."""
-BEAT_S = 5.0
-GAP_MS = 15_000
-"""Not having been alive for longer than this is an outage."""
-RETURN_MS = 60_000
-"""After an outage candidates get this long to come back and send what they hold before anybody is closed by time."""
 
 OPENS_ITSELF_WITHIN = timedelta(hours=2)
 """A scheduled bell that nobody could ring for longer than this waits for a person."""
@@ -45,64 +42,42 @@ REOPENED_WITHIN = timedelta(days=1)
 """An ended exam session may hold reopened sittings for this long."""
 
 
-class Outage(NamedTuple):
-    """When nobody served: from the last sign of life of any process to the start of this one."""
-
-    since: datetime
-    until: datetime
-
-    def may_close(self, closes_at: datetime, now: datetime, *, drained: bool) -> bool:
-        """Whether somebody with this closing time may be closed now.
-
-        A closing time within the outage, or within the time to come back after it, waits until that time is over and
-        the queue is empty. The place of the provisional credit: the outage (up to the exam session's limit) will be
-        credited here first, and confirmed or withdrawn by a person.
-        """
-        back = self.until + timedelta(milliseconds=RETURN_MS)
-        if closes_at < self.since or closes_at > back:
-            return True
-        return now > back and drained
-
-
 class Closer:
     """A thread of its own; `tick` is one round."""
 
-    def __init__(self, dbs: Databases, writer: Writer, clock: Clock) -> None:
+    def __init__(self, dbs: Databases, writer: Writer, clock: Clock, references: References | None = None) -> None:
         self.dbs = dbs
         self.writer = writer
         self.clock = clock
-        self.outage: Outage | None = None
-        self.run = secrets.token_hex(8)
+        self.doubt = ClockDoubt(dbs, clock, references or references_for(clock, dbs.read))
+        self.vigil = Vigil(dbs, clock, self.doubt)
         self.pause_s = EVERY_S
         """Until the next round: a second, or less when a closing time is due before."""
-        self._beat_ns = 0
         self._said: dict[int, list[str]] = {}
+        self._credited: set[Affected] = set()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="sitting-closer", daemon=True)
 
     def start(self) -> None:
         """Note the gap since anybody was last alive, then begin."""
         self.begin()
+        self.vigil.start()
         self._thread.start()
 
     def stop(self, timeout: float = 5.0) -> None:
-        """End the thread and note the orderly stop."""
+        """End the threads and note the orderly stop."""
         self._stop.set()
         if self._thread.ident is not None:
             self._thread.join(timeout)
-        with transaction(self.dbs) as db:
-            db.execute(update(Liveness).where(col(Liveness.run) == self.run).values(stopped_at=self.clock.now()))
+        self.vigil.stop(timeout)
 
     def begin(self) -> None:
         """Write this run's liveness record; an exam session that was open during a gap suffered an outage."""
-        now = self.clock.now()
-        with transaction(self.dbs) as db:
-            last = db.exec(select(col(Liveness.last_at)).order_by(col(Liveness.last_at).desc()).limit(1)).first()
-            db.execute(insert(Liveness).values(run=self.run, started_at=now, last_at=now))
-        if last is not None and now - last > timedelta(milliseconds=GAP_MS):
-            self.outage = Outage(last, now)
-            log.warning("outage", since=last.isoformat(), until=now.isoformat())
-        self._beat_ns = self.clock.monotonic_ns()
+        self.vigil.begin()
+
+    def beaten(self, now: datetime) -> None:
+        """Note that this process is alive, and was all the time."""
+        self.vigil.beaten(now)
 
     def _loop(self) -> None:
         while not self._stop.wait(self.pause_s):
@@ -114,39 +89,45 @@ class Closer:
     def tick(self) -> None:
         """One round over the exam sessions that are open or due to open."""
         self.pause_s = EVERY_S
-        self._beat()
+        self.vigil.look()
+        self.doubt.look()
         now = self.clock.now()
+        self._settle(now)
         with reading(self.dbs) as db:
             lately = (col(ExamSession.state) == "ended") & (col(ExamSession.ended_at) > now - REOPENED_WITHIN)
             current = col(ExamSession.state).in_(("open", "scheduled"))
             rows = db.exec(select(ExamSession).where(current | lately)).all()
             exams = [exam_of(row) for row in rows]
         for exam in exams:
+            hold = self.vigil.hold(exam.id)
             if exam.readable:  # an ended one may hold a reopened sitting
-                self._sweep(exam, now)
-            elif exam.bell == "scheduled" and timedelta() <= now - to_datetime(exam.starts_at) <= OPENS_ITSELF_WITHIN:
+                if hold is None:
+                    self._judge(exam.id)
+                    self._sweep(exam, now)
+            elif (
+                hold is None
+                and exam.bell == "scheduled"
+                and timedelta() <= now - to_datetime(exam.starts_at) <= OPENS_ITSELF_WITHIN
+            ):
                 self._open(exam, now)
 
-    def _beat(self) -> None:
-        """Say "alive" every few seconds.
+    def _settle(self, now: datetime) -> None:
+        """Credit outages; the hold ends when all of it is stored and the queue, with what was received before, is empty."""
+        for one in self.vigil.uncredited:
+            if one not in self._credited and outages.credit(self.dbs, self.writer, one):
+                self._credited.add(one)
+            if one in self._credited and self.writer.drained:
+                outages.applied(self.dbs, one, now)
+                self.vigil.settled([one])
 
-        A pause of the whole process (SIGSTOP, a stalled disk) is an outage as well.
-        """
-        beat_ns = self.clock.monotonic_ns()
-        silent_ms = (beat_ns - self._beat_ns) // 1_000_000
-        if silent_ms < BEAT_S * 1000:
-            return
-        now = self.clock.now()
-        if silent_ms > GAP_MS:
-            self.outage = Outage(now - timedelta(milliseconds=silent_ms), now)
-            log.warning("outage", since=self.outage.since.isoformat(), until=now.isoformat())
-        self.beaten(now)
-
-    def beaten(self, now: datetime) -> None:
-        """Note that this process is alive."""
-        self._beat_ns = self.clock.monotonic_ns()
-        with transaction(self.dbs) as db:
-            db.execute(update(Liveness).where(col(Liveness.run) == self.run).values(last_at=now))
+    def _judge(self, exam_session_id: int) -> None:
+        """What was held counts or is late, now that this can be told."""
+        with reading(self.dbs) as db:
+            waiting = held_operations(db, exam_session_id)
+        commands = [Judge(exam_session_id, entry_no, operations=found) for entry_no, found in waiting.items()]
+        if commands:
+            self.writer.do_many(commands)
+            log.info("judged", exam_session=exam_session_id, sittings=len(commands))
 
     def _open(self, exam: Exam, now: datetime) -> None:
         hindrances = open_exam_session(self.dbs, self.writer, exam.id, by=SYSTEM, now=now)
@@ -180,12 +161,7 @@ class Closer:
         if len(due) < len(soon):
             first = min(row.closes_at for row in soon if row.closes_at >= now - lag) + lag
             self.pause_s = max(AT_LEAST_S, min(self.pause_s, (first - now).total_seconds() + 0.005))
-        drained = self.writer.drained
-        found: list[Command] = [
-            Close(exam.id, entry_no)
-            for entry_no, closes_at in due
-            if self.outage is None or self.outage.may_close(closes_at, now, drained=drained)
-        ]
+        found: list[Command] = [Close(exam.id, entry_no) for entry_no, _closes_at in due]
         if exam.bell_at is None or now <= self._latest_entry(exam):
             return found
         never = db.execute(

@@ -5,7 +5,7 @@ that need two people carry `second`.
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
@@ -118,6 +118,31 @@ class Absent(Command, frozen=True):
     terms: Terms
 
 
+class HeldOperation(Struct, frozen=True):
+    """One operation journaled while nothing could be refused as late: event `n`, received `at`."""
+
+    n: int
+    epoch: int
+    op: int
+    at: int
+    content: dict[str, Any]
+
+
+class Judge(Command, frozen=True):
+    """The hold is over: the operations marked `held` count, or are kept apart as late, by the ledger as it stands now."""
+
+    operations: list[HeldOperation]
+
+
+class OutageCredit(Command, frozen=True):
+    """Give back what an outage took: nobody served from `since` to `until`. Once per sitting and outage (I3)."""
+
+    outage_id: int
+    since: int
+    until: int
+    limit_ms: int
+
+
 class StaffCommand(Command, frozen=True):
     """An act of a person; goes to the audit trail in the same transaction."""
 
@@ -146,6 +171,13 @@ class Credit(StaffCommand, frozen=True):
     ms: int
     second: Who | None = None
     evidence: str = ""
+
+
+class WithdrawCredit(StaffCommand, frozen=True):
+    """Take back what is not used up of an outage's credit; above five minutes two people."""
+
+    outage_id: int
+    second: Who | None = None
 
 
 class TakeOver(StaffCommand, frozen=True):
@@ -201,6 +233,9 @@ class Quarantined(Struct, frozen=True):
     content: dict[str, Any]
 
 
+Hold = Literal["outage", "clock"]
+"""Why nobody may be closed or refused by time now: an outage is not credited yet, or the clock is suspect."""
+
 Seen = Mapping[tuple[int, int], dict[str, Any]]
 """(epoch, op) -> content of operations already in the journal, as far as a command may repeat them."""
 
@@ -209,7 +244,7 @@ class Outcome(Struct, frozen=True):
     """The answer to a command. `code` "ok" or why not; `sitting` as it stands after it, None if unknown.
 
     Codes of rules: ok, unknown, not_yet, identity, other_device, too_late, absent, closed, not_open, gap, fenced,
-    fork, late, too_early, malformed, not_due, needs_second, bad_amount, not_paused, nothing. Codes of the writer:
+    fork, late, too_early, malformed, not_due, needs_second, bad_amount, not_paused, nothing, held. Codes of the writer:
     busy (queue full), storage (not stored, or not known to be), shutdown, failed (this command cannot be stored).
     """
 

@@ -50,6 +50,7 @@ class Core:
         self.hub = Hub(dbs, clock, bus)
         self.closer = Closer(dbs, self.writer, clock)
         self.shelf = Shelf(Packages(dbs, keyring, clock))
+        self.writer.hold = self.closer.vigil.hold
         self.tokens = Tokens(keyring.key("token"), clock, secure=secure)
         self._closer_runs = closer_runs
         self._readers: anyio.CapacityLimiter | None = None

@@ -6,7 +6,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from server.sitting import events as ev
-from server.sitting.commands import Outcome, Quarantined, StaffCommand, Who
+from server.sitting.commands import Hold, Outcome, Quarantined, StaffCommand, Who
 from server.sitting.state import Sitting, apply
 
 
@@ -22,11 +22,12 @@ class Decision(Struct):
 class Draft:
     """The copy of a sitting a decision works on, and the events so far."""
 
-    __slots__ = ("at", "events", "quarantine", "sitting")
+    __slots__ = ("at", "events", "hold", "quarantine", "sitting")
 
-    def __init__(self, sitting: Sitting, at: int) -> None:
+    def __init__(self, sitting: Sitting, at: int, hold: Hold | None = None) -> None:
         self.sitting = copy(sitting)
         self.at = max(sitting.last_at, at)
+        self.hold = hold
         self.events: list[ev.Event] = []
         self.quarantine: list[Quarantined] = []
 
@@ -39,8 +40,9 @@ class Draft:
         who: list[Any] | None = None,
         op: int | None = None,
         epoch: int | None = None,
+        reason: str | None = None,
     ) -> None:
-        """Let something happen: `by` for an act of the staff, `who` for the system, neither for the candidate."""
+        """Let something happen: `by` for an act of the staff, `who` and `reason` for the system, neither for the candidate."""
         sitting = self.sitting
         draft = [
             sitting.n + 1,
@@ -49,7 +51,7 @@ class Draft:
             op,
             self.at,
             who if by is None else who_of(by.actor),
-            None if by is None else by.reason,
+            reason if by is None else by.reason,
             data,
         ]
         event = ev.chained(sitting.head, draft)

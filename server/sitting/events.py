@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-CANDIDATE_KINDS = frozenset({"answered", "flagged", "reported", "submitted"})
+CANDIDATE_KINDS = frozenset({"answered", "flagged", "reported", "submitted", "held"})
 """Events that come from numbered operations."""
 
 END_KINDS = frozenset({"submitted", "timed_out", "forced", "voided"})
@@ -39,6 +39,8 @@ KINDS = (
             "absent",
             "reopened",
             "late_admitted",
+            "credit_withdrawn",
+            "judged",
         }
     )
 )

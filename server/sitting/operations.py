@@ -1,7 +1,8 @@
 """Rules for the operations of candidates: numbering, repetition, fork, gap, fencing, late (I3, I4, I6). Pure.
 
 A paused sitting still takes operations: they were made before the pause was heard of, and the page locks itself. A
-sitting past closing + grace takes none; they are kept apart, never thrown away.
+sitting past closing + grace takes none; they are kept apart, never thrown away. While there is a hold (an outage not
+credited yet, a suspect clock) nothing is late: such operations are journaled as `held` and judged afterwards.
 """
 
 from typing import Any
@@ -63,6 +64,8 @@ def content_of(event: ev.Event) -> dict[str, Any]:
     """The same of a journaled operation."""
     if event.kind == "submitted":
         return {"submit": True}
+    if event.kind == "held":
+        return {name: event.data[name] for name in ("item", "value", "flag", "report", "submit") if name in event.data}
     name = _CONTENT_FIELD[event.kind]
     return {"item": event.data["item"], name: event.data[name]}
 
@@ -107,26 +110,41 @@ def _one(draft: Draft, epoch: int, op: Op, seen: Seen) -> str:
         return "closed" if sitting.state == ENDED else "gap"
     closing = sitting.closes_at or 0
     over_ms = draft.at - closing if sitting.state == OPEN else 0
-    if over_ms > 0 and times.is_late(draft.at, closing, sitting.grace_ms):
+    late = over_ms > 0 and times.is_late(draft.at, closing, sitting.grace_ms)
+    if late and draft.hold is None and not sitting.held:
         return "late"
     if op.submit is UNSET:
         if op.item > sitting.total:
             return "malformed"
     elif draft.at < (sitting.hand_in_at or 0):
         return "too_early"
-    _store(draft, op, over_ms)
+    if late or sitting.held:  # behind one that waits, all wait: their order is kept
+        _hold(draft, op)
+    else:
+        _store(draft, op, over_ms)
     return "ok"
 
 
+def _hold(draft: Draft, op: Op) -> None:
+    """Store an operation that may be late by a time nobody can tell now; it counts when it is judged."""
+    draft.emit("held", {**content(op), **_age(op), "why": draft.hold or "order"}, op=op.op)
+
+
+def _age(op: Op) -> dict[str, int]:
+    return {"dt_ms": op.dt_ms} if op.dt_ms else {}
+
+
 def _store(draft: Draft, op: Op, over_ms: int) -> None:
+    sitting = draft.sitting
     data = content(op)
     kind = _KIND_OF[next(reversed(data))]
     if kind == "submitted":
         data = {}
-    if op.dt_ms:
-        data["dt_ms"] = op.dt_ms
+    data |= _age(op)
     if over_ms > 0:
         data["over_ms"] = over_ms  # the grace was used
+    if sitting.outages and draft.at > (sitting.closes_at or 0) - sitting.outage_ms:
+        data["outage"] = True  # in time by the credit for an outage: stays, also when the rest of it is withdrawn
     draft.emit(kind, data, op=op.op)
 
 

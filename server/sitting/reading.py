@@ -14,6 +14,8 @@ from sqlmodel import Session, col, select
 
 from server.sitting import events as ev
 from server.sitting import times
+from server.sitting.commands import HeldOperation
+from server.sitting.operations import content_of
 from server.sitting.state import Answers, fold_answers
 from server.sitting.store import to_datetime, to_ms
 from server.sitting.tables import JournalEvent, QuarantinedOperation, SittingRow
@@ -53,7 +55,7 @@ def _answers(db: Session, exam_session_id: int) -> dict[int, dict[int, list[int]
         select(col(JournalEvent.entry_no), col(JournalEvent.body))
         .where(
             col(JournalEvent.exam_session_id) == exam_session_id,
-            col(JournalEvent.kind).in_(("answered", "late_admitted")),
+            col(JournalEvent.kind).in_(("answered", "late_admitted", "judged")),
         )
         .order_by(col(JournalEvent.entry_no), col(JournalEvent.n))
         .execution_options(yield_per=CHUNK)
@@ -147,6 +149,29 @@ def journal(db: Session, exam_session_id: int, entry_no: int) -> list[ev.Event]:
         .order_by(col(JournalEvent.n))
     )
     return [ev.read(body, head) for body, head in rows]
+
+
+def held_operations(db: Session, exam_session_id: int) -> dict[int, list[HeldOperation]]:
+    """Operations that wait to be judged, by entry number, in order."""
+    unjudged = select(col(SittingRow.entry_no), col(SittingRow.judged_n)).where(
+        col(SittingRow.exam_session_id) == exam_session_id, col(SittingRow.held) > 0
+    )
+    since = {row[0]: row[1] for row in db.execute(unjudged)}
+    found: dict[int, list[HeldOperation]] = {}
+    for entry_no, judged_n in since.items():
+        rows = db.execute(
+            select(col(JournalEvent.body))
+            .where(
+                col(JournalEvent.exam_session_id) == exam_session_id,
+                col(JournalEvent.entry_no) == entry_no,
+                col(JournalEvent.n) > judged_n,
+                col(JournalEvent.kind) == "held",
+            )
+            .order_by(col(JournalEvent.n))
+        ).scalars()
+        events = [ev.read(body, b"") for body in rows]
+        found[entry_no] = [HeldOperation(e.n, e.epoch, e.op or 0, e.at, content_of(e)) for e in events]
+    return found
 
 
 @dataclass(frozen=True)

@@ -10,15 +10,30 @@ from typing import Any
 
 from server.sitting import times
 from server.sitting.acts import ACTS
-from server.sitting.commands import Absent, Admit, Arrive, Close, Command, Open, Operations, Outcome, Seen
+from server.sitting.commands import (
+    Absent,
+    Admit,
+    Arrive,
+    Close,
+    Command,
+    Hold,
+    Open,
+    Operations,
+    Outcome,
+    Seen,
+)
 from server.sitting.decisions import SYSTEM, Decision, Draft
+from server.sitting.held import HOLDS
 from server.sitting.operations import operations
 from server.sitting.state import ABSENT, ADMITTED, ENDED, OPEN, WAITING, Sitting
 
 
-def decide(sitting: Sitting, command: Command, at: int, seen: Seen) -> Decision:
-    """The one function every change goes through. `sitting` is blank when there is none yet."""
-    draft = Draft(sitting, at)
+def decide(sitting: Sitting, command: Command, at: int, seen: Seen, hold: Hold | None = None) -> Decision:
+    """The one function every change goes through.
+
+    `sitting` is blank when there is none yet; under a `hold` nobody is closed and nothing is refused by time.
+    """
+    draft = Draft(sitting, at, hold)
     if not sitting.exists and not isinstance(command, Admit):
         return Decision(Outcome("unknown"), sitting)
     if isinstance(command, Operations):
@@ -64,7 +79,7 @@ def _open(draft: Draft, command: Open) -> Decision:
     bell_at = terms.bell_at
     if bell_at is None or draft.at < bell_at:
         return draft.answer("not_yet", wait_ms=None if bell_at is None else bell_at - draft.at)
-    refusal = _first_opening_refused(sitting, command, draft.at, bell_at)
+    refusal = _first_opening_refused(draft, command, bell_at)
     if refusal is not None:
         return draft.answer(refusal)
     until = times.grant_until(
@@ -87,13 +102,13 @@ def _open(draft: Draft, command: Open) -> Decision:
     return draft.answer(first=True)
 
 
-def _first_opening_refused(sitting: Sitting, command: Open, at: int, bell_at: int) -> str | None:
-    terms = command.terms
+def _first_opening_refused(draft: Draft, command: Open, bell_at: int) -> str | None:
+    sitting, terms = draft.sitting, command.terms
     if terms.identity_check and sitting.identity_at is None:
         return "identity"
     if not _device_may(sitting, command.device):
         return "other_device"
-    if at > bell_at + terms.latest_entry_ms and not sitting.admit_late:
+    if draft.at > bell_at + terms.latest_entry_ms and not sitting.admit_late and draft.hold is None:
         return "too_late"
     return "nothing" if not command.order or sitting.form_id is None else None
 
@@ -118,7 +133,7 @@ def _close(draft: Draft, command: Close) -> Decision:
     sitting = draft.sitting
     if sitting.state == ENDED:
         return draft.answer()
-    due = sitting.state == OPEN and sitting.closes_at is not None
+    due = sitting.state == OPEN and sitting.closes_at is not None and draft.hold is None and not sitting.held
     if not due or not times.is_late(draft.at, sitting.closes_at or 0, sitting.grace_ms):
         return draft.answer("not_due")
     draft.emit("timed_out", {}, who=SYSTEM)
@@ -130,7 +145,7 @@ def _mark_absent(draft: Draft, command: Absent) -> Decision:
     if sitting.state == ABSENT:
         return draft.answer()
     past = terms.bell_at is not None and draft.at > terms.bell_at + terms.latest_entry_ms
-    if sitting.state not in (ADMITTED, WAITING) or sitting.admit_late or not past:
+    if sitting.state not in (ADMITTED, WAITING) or sitting.admit_late or not past or draft.hold is not None:
         return draft.answer("not_due")
     draft.emit("absent", {}, who=SYSTEM)
     return draft.answer()
@@ -143,4 +158,5 @@ _RULES: dict[type[Command], Callable[[Draft, Any], Decision]] = {
     Close: _close,
     Absent: _mark_absent,
     **ACTS,
+    **HOLDS,
 }

@@ -59,6 +59,7 @@ SAVED = ["ack", "n", "head", "last_at", "reports", "answered", "flagged"]
 REST = [name for name in SITTING if name not in ("exam_session_id", "entry_no")]
 TIMES = frozenset(name for name in SITTING if name.endswith("_at"))
 _TIME_PLACES = [place for place, name in enumerate(SITTING) if name in TIMES]
+_OUTAGES = SITTING.index("outages")
 _ANSWERED, _FLAGGED = SITTING.index("answered"), SITTING.index("flagged")
 _LATE, _RECEIPT = SITTING.index("admit_late"), SITTING.index("receipt")
 
@@ -230,6 +231,8 @@ class Store(ABC):
         values[_LATE] = bool(values[_LATE])
         if values[_RECEIPT] is not None:
             values[_RECEIPT] = msgspec.json.decode(values[_RECEIPT])
+        if values[_OUTAGES] is not None:
+            values[_OUTAGES] = msgspec.json.decode(values[_OUTAGES])
         return Sitting(*values)
 
     def _saved(self, sitting: Sitting) -> Row:
@@ -253,7 +256,7 @@ class Store(ABC):
                 value = None if value is None else self.time(value)
             elif name in ("answered", "flagged"):
                 value = _bits(value)
-            elif name == "receipt" and value is not None:
+            elif name in ("receipt", "outages") and value is not None:
                 value = ev.canonical(value).decode()
             values.append(value)
         return tuple(values)

@@ -52,11 +52,21 @@ class Sitting(Struct):
     answered: int = 0
     flagged: int = 0
     receipt: dict[str, Any] | None = None
+    held: int = 0
+    """Operations stored while nothing could be refused as late, not judged yet."""
+    judged_n: int = 0
+    outages: list[list[int]] | None = None
+    """[outage id, credit that stands], in order."""
 
     @property
     def key(self) -> tuple[int, int]:
         """(exam_session_id, entry_no)."""
         return (self.exam_session_id, self.entry_no)
+
+    @property
+    def outage_ms(self) -> int:
+        """The credit for outages that stands."""
+        return sum(ms for _id, ms in self.outages or ())
 
     @property
     def exists(self) -> bool:
@@ -190,10 +200,38 @@ def _resumed(sitting: Sitting, event: Event) -> None:
 def _credited(sitting: Sitting, event: Event) -> None:
     ms = event.data["ms"]
     sitting.credit_ms += ms
-    if event.data["second"] is None:
+    if "outage" in event.data:
+        sitting.outages = [*(sitting.outages or []), [event.data["outage"], ms]]
+    elif event.data["second"] is None:
         sitting.solo_ms += ms
     if sitting.closes_at is not None:
         sitting.closes_at += ms
+
+
+def _credit_withdrawn(sitting: Sitting, event: Event) -> None:
+    outage, ms = event.data["outage"], event.data["ms"]
+    sitting.outages = [[one, left - ms if one == outage else left] for one, left in sitting.outages or []]
+    sitting.credit_ms -= ms
+    if sitting.closes_at is not None:
+        sitting.closes_at -= ms
+
+
+def _held(sitting: Sitting, event: Event) -> None:
+    sitting.ack = event.op or 0
+    sitting.held += 1
+
+
+def _judged(sitting: Sitting, event: Event) -> None:
+    data = event.data
+    sitting.held -= data["count"]
+    sitting.judged_n = data["upto"]
+    for content in data["operations"]:
+        if "value" in content:
+            sitting.answered = _with_bit(sitting.answered, content["item"], bool(content["value"]))
+        elif "flag" in content:
+            sitting.flagged = _with_bit(sitting.flagged, content["item"], content["flag"])
+        elif "report" in content:
+            sitting.reports += 1
 
 
 def _messaged(sitting: Sitting, event: Event) -> None:
@@ -201,7 +239,8 @@ def _messaged(sitting: Sitting, event: Event) -> None:
 
 
 def _submitted(sitting: Sitting, event: Event) -> None:
-    sitting.ack = event.op or 0
+    if event.op is not None:  # None: a hand-in that was held; its number was taken then
+        sitting.ack = event.op
     _ended(sitting, event)
 
 
@@ -264,6 +303,9 @@ _CHANGES: dict[str, Callable[[Sitting, Event], None]] = {
     "absent": _absent,
     "reopened": _reopened,
     "late_admitted": _late_admitted,
+    "credit_withdrawn": _credit_withdrawn,
+    "held": _held,
+    "judged": _judged,
     "submitted": _submitted,
     **dict.fromkeys(END_KINDS - {"submitted"}, _ended),
 }
@@ -284,26 +326,47 @@ class Answers(Struct):
     messages: list[dict[str, Any]]
 
 
-def fold_answers(events: Iterable[Event]) -> Answers:
+def fold_answers(events: Iterable[Event], *, with_held: bool = False) -> Answers:
     """The answers a journal amounts to.
 
-    The last value of each slot, admitted late operations included where they stand.
+    The last value of each slot; admitted late and judged operations count where that stands. `with_held`: operations that
+    wait to be judged as well (what the candidate put down, for the page; never for marking).
     """
     answers = Answers([], {}, set(), [], [])
+    waiting: list[Event] = []
     for event in events:
         data = event.data
-        if event.kind == "answered":
-            answers.values[data["item"]] = data["value"]
-        elif event.kind == "flagged":
-            (answers.flags.add if data["flag"] else answers.flags.discard)(data["item"])
-        elif event.kind == "reported":
-            answers.reports.append((data["item"], data["report"], event.at))
-        elif event.kind == "opened":
+        if event.kind == "opened":
             answers.order = data["order"]
         elif event.kind == "messaged":
             answers.messages.append({"n": event.n, "text": data["text"], "at_ms": event.at})
-        elif event.kind == "late_admitted":
-            for content in data["operations"]:
-                if "value" in content:
-                    answers.values[content["item"]] = content["value"]
+        elif event.kind == "held":
+            waiting.append(event)
+        elif event.kind == "judged":
+            waiting = [held for held in waiting if held.n > data["upto"]]
+        for content in _counted(event):
+            _put_down(answers, content, event.at)
+    for event in waiting if with_held else ():
+        _put_down(answers, event.data, event.at)
     return answers
+
+
+def _counted(event: Event) -> list[dict[str, Any]]:
+    """The operations an event makes count: an operation itself, or those that were kept apart or held."""
+    if event.kind in ("answered", "flagged", "reported"):
+        return [event.data]
+    if event.kind == "late_admitted":  # flags and reports are for the sitting while it runs
+        return [content for content in event.data["operations"] if "value" in content]
+    return event.data["operations"] if event.kind == "judged" else []
+
+
+def _put_down(answers: Answers, content: dict[str, Any], at: int) -> None:
+    """Let one operation's content stand."""
+    if "item" not in content:
+        return
+    if "value" in content:
+        answers.values[content["item"]] = content["value"]
+    elif "flag" in content:
+        (answers.flags.add if content["flag"] else answers.flags.discard)(content["item"])
+    elif "report" in content:
+        answers.reports.append((content["item"], content["report"], at))

@@ -10,12 +10,30 @@ writes them, and it writes a journal row and its sitting in one transaction.
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Column, Index, LargeBinary, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, Column, Index, LargeBinary, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from server.db import UTCDateTime
 
-APPEND_ONLY: dict[str, tuple[str, ...]] = {"journal_event": (), "quarantined_operation": ("admitted_n",), "paper_package": ()}
+APPEND_ONLY: dict[str, tuple[str, ...]] = {
+    "journal_event": (),
+    "quarantined_operation": ("admitted_n",),
+    "outage": (),
+    "outage_effect": (
+        "affected",
+        "applied_at",
+        "decided_at",
+        "decided_by",
+        "decided_name",
+        "decision",
+        "most_ms",
+        "reason",
+        "second_by",
+        "second_name",
+    ),
+    "clock_decision": (),
+    "paper_package": (),
+}
 """Table -> the columns that may be set once after insert; triggers refuse every other update and every delete."""
 
 
@@ -63,6 +81,9 @@ class SittingRow(SQLModel, table=True):
     answered: bytes = Field(default=b"", sa_type=LargeBinary)
     flagged: bytes = Field(default=b"", sa_type=LargeBinary)
     receipt: str | None = None
+    held: int = 0
+    judged_n: int = 0
+    outages: str | None = None
 
 
 class JournalEvent(SQLModel, table=True):
@@ -132,3 +153,58 @@ class Liveness(SQLModel, table=True):
     started_at: datetime = Field(sa_type=UTCDateTime)
     last_at: datetime = Field(sa_type=UTCDateTime, index=True)
     stopped_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+
+
+class Outage(SQLModel, table=True):
+    """Nobody served from `since` (the last sign of life of any process) to `until`. The same outage is one row (I3)."""
+
+    __tablename__ = "outage"
+    __table_args__ = (UniqueConstraint("since"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    since: datetime = Field(sa_type=UTCDateTime)
+    until: datetime = Field(sa_type=UTCDateTime)
+    run: str
+    """The run of the process that noted it."""
+
+
+class OutageEffect(SQLModel, table=True):
+    """What an outage meant for one exam session: until `applied_at` nobody of it is closed or refused as late.
+
+    `decision`: confirmed or withdrawn, by a person; `affected` sittings were credited, at most `most_ms` each.
+    """
+
+    __tablename__ = "outage_effect"
+
+    outage_id: int = Field(foreign_key="outage.id", primary_key=True)
+    exam_session_id: int = Field(foreign_key="exam_session.id", primary_key=True)
+    limit_ms: int
+    applied_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    affected: int | None = None
+    most_ms: int | None = None
+    decided_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    decided_by: int | None = Field(default=None, foreign_key="person.id")
+    decided_name: str | None = None
+    second_by: int | None = Field(default=None, foreign_key="person.id")
+    second_name: str | None = None
+    decision: str | None = None
+    reason: str | None = None
+
+
+class ClockDecision(SQLModel, table=True):
+    """A person said which clock is right when they disagreed.
+
+    `wall_ms`, `database_ms`: how far those were ahead of the server's clock then; as long as they stay so, nothing is suspect.
+    `chosen`: server (go on by it) or wall (go on by the server's for those at work; set it when nobody is).
+    """
+
+    __tablename__ = "clock_decision"
+
+    id: int | None = Field(default=None, primary_key=True)
+    at: datetime = Field(sa_type=UTCDateTime)
+    wall_ms: int = Field(sa_type=BigInteger)
+    database_ms: int = Field(sa_type=BigInteger)
+    chosen: str
+    reason: str
+    decided_by: int = Field(foreign_key="person.id")
+    decided_name: str

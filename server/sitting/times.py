@@ -21,13 +21,17 @@ CLOSE_LAG_MS = 1_000
 """How long after closing + grace the closer waits, so that what was received in time is decided first."""
 
 
+RETURN_MS = 60_000
+"""Who had less left when the server went away gets this long to come back and send what the browser holds."""
+
+
 class LedgerEntry(Struct, frozen=True):
-    """`grant`: `ms` is the moment granted until; `credit`: `ms` is a duration.
+    """`grant`: `ms` is the moment granted until; `credit`, `withdraw`: `ms` is a duration.
 
     The others only have their moment `at`.
     """
 
-    kind: Literal["grant", "credit", "pause", "resume", "end", "reopen"]
+    kind: Literal["grant", "credit", "withdraw", "pause", "resume", "end", "reopen"]
     at: int
     ms: int = 0
 
@@ -40,6 +44,8 @@ def ledger(events: Iterable[Event]) -> list[LedgerEntry]:
             entries.append(LedgerEntry("grant", event.at, event.data["until"]))
         elif event.kind == "credited":
             entries.append(LedgerEntry("credit", event.at, event.data["ms"]))
+        elif event.kind == "credit_withdrawn":
+            entries.append(LedgerEntry("withdraw", event.at, event.data["ms"]))
         elif event.kind == "paused":
             entries.append(LedgerEntry("pause", event.at))
         elif event.kind == "resumed":
@@ -61,6 +67,8 @@ def closes_at(entries: Iterable[LedgerEntry]) -> int | None:
             until = entry.ms
         elif entry.kind == "credit":
             credit += entry.ms
+        elif entry.kind == "withdraw":
+            credit -= entry.ms
         elif until is None:
             continue
         elif entry.kind in ("pause", "end"):
@@ -76,6 +84,32 @@ def grant_until(now: int, *, bell_at: int, duration_ms: int, extra_ms: int, full
     """Until when an opening at `now` may work: with the room (统一结束), or the full time."""
     start = now if full_time else bell_at
     return start + duration_ms + extra_ms
+
+
+class Gap(Struct, frozen=True):
+    """Nobody served from `since` to `until`; `limit_ms`: the most that may still be given back for it."""
+
+    since: int
+    until: int
+    limit_ms: int
+
+
+def outage_credit(gap: Gap, *, opened_at: int, last_at: int, closing: int, grace_ms: int, stopped_at: int | None) -> int:
+    """What a gap took from one sitting: only while it was open and its clock ran; 0 when nothing.
+
+    The clock stands during the gap, so all of it from the opening on is given back, and whoever had less than
+    `RETURN_MS` left gets that long. A gap longer than the limit gives the limit. `last_at`: an event within the gap proves
+    that the server was alive until then.
+    """
+    if closing + grace_ms <= gap.since or (stopped_at is not None and stopped_at < gap.until):
+        return 0
+    start = max(gap.since, opened_at, last_at if last_at < gap.until else 0)
+    lost = gap.until - start
+    if lost <= 0:
+        return 0
+    if lost > gap.limit_ms:
+        return max(0, gap.limit_ms)
+    return min(max(lost, gap.until + RETURN_MS - closing), gap.limit_ms)
 
 
 def is_late(at: int, closing: int, grace_ms: int) -> bool:

@@ -118,4 +118,6 @@ def status(sitting: Sitting, now: int, version: int, message: dict[str, Any] | N
         "flagged": sitting.flagged.bit_count(),
         "receipt": sitting.receipt,
         "message": message,
+        "held": sitting.held,
+        "outage_ms": sitting.outage_ms,
     }

@@ -19,7 +19,7 @@ import structlog
 
 from server.clock import Clock
 from server.sitting.batch import Batch
-from server.sitting.commands import Command, Outcome
+from server.sitting.commands import Command, Hold, Outcome
 from server.sitting.sql import Connection, Store, to_ms, trouble
 from server.sitting.state import Sitting
 
@@ -59,6 +59,7 @@ class Writer:
         self.clock = clock
         self.capacity = capacity
         self.listeners: list[Listener] = []
+        self.hold: Callable[[int], Hold | None] = lambda _exam_session_id: None  # set by who knows of outages and clocks
         self.batches = 0
         self.commands = 0
         self._queue: deque[Job] = deque()
@@ -197,7 +198,7 @@ class Writer:
         connection = self._connection
         if connection is None:
             connection = self._connection = self.store.connect()
-        batch = Batch(self.store, connection)
+        batch = Batch(self.store, connection, self.hold)
         self.store.begin(connection)
         batch.read(jobs)
         outcomes = [batch.decide(job) for job in jobs]

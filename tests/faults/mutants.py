@@ -36,6 +36,7 @@ from tests.faults.mutations import ALL, Mutation
 
 TESTS = [
     "tests/sitting/test_rules.py",
+    "tests/sitting/test_rules_outage.py",
     "tests/sitting/test_writer.py",
     "tests/faults/test_scripted.py",
     "tests/faults/test_races.py",

@@ -308,7 +308,10 @@ def test_an_outage_over_the_closing_time_closes_nobody_at_once(sitting: Candidat
     second = Closer(core.dbs, core.writer, clock)
     second.begin()
     second.tick()
-    assert sitting.pulse(version=0).json()["state"] == "open"
-    clock.advance(61)
-    second.tick()
+    status = sitting.pulse(version=0).json()
+    assert (status["state"], status["remaining_ms"], status["outage_ms"]) == ("open", 20 * 60_000, 25 * 60_000)
+    for _minute in range(21):
+        clock.advance(60)
+        second.beaten(clock.now())
+        second.tick()
     assert sitting.pulse(version=0).json()["state"] == "ended"

@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Iterator
-from datetime import timedelta
 
 import pytest
 
@@ -11,14 +10,13 @@ from server.clock import FakeClock
 from server.db import Databases, reading
 from server.keyring import Keyring
 from server.registry.tables import ExamSession
-from server.sitting.closer import Closer, Outage
+from server.sitting.closer import Closer
 from server.sitting.commands import Arrive, Close, Op, Open, Operations
 from server.sitting.exams import exam_of
 from server.sitting.opening import admit_entries, open_exam_session
 from server.sitting.reading import board_rows, responses, sitting_story
 from server.sitting.store import store_for
 from server.sitting.writer import Writer
-from tests.conftest import START
 from tests.sitting.conftest import Exam, make_exam
 from tests.sitting.given import ANNA, ORDER
 
@@ -176,35 +174,6 @@ def test_i5_hand_in_races_the_closing_time(
             assert story.chain_problem is None
     expected = {"late", "closed"} if offset_ms > 0 else {"ok"}
     assert set(codes["submit"]) <= expected
-
-
-def test_after_a_gap_over_the_closing_time_nobody_is_closed_until_they_could_come_back(
-    dbs: Databases, writer: Writer, closer: Closer, clock: FakeClock, session: Exam
-) -> None:
-    later(closer, clock, 30 * 60)
-    open_all(dbs, writer, session, range(1, 3))
-    clock.advance(40 * 60)  # nobody was alive
-    second = Closer(dbs, writer, clock)
-    second.begin()
-    assert second.outage is not None
-    second.tick()
-    later(second, clock, 30)
-    with reading(dbs) as db:
-        assert [row.state for row in board_rows(db, session.id)][:2] == ["open", "open"]
-    later(second, clock, 31)
-    with reading(dbs) as db:
-        assert [row.state for row in board_rows(db, session.id)][:2] == ["ended", "ended"]
-
-
-def test_what_an_outage_holds_back() -> None:
-    outage = Outage(START, START + timedelta(minutes=5))
-    back = outage.until + timedelta(seconds=60)
-    before, within = START - timedelta(seconds=1), START + timedelta(minutes=1)
-    assert outage.may_close(before, outage.until, drained=False)
-    assert not outage.may_close(within, back, drained=True)
-    assert not outage.may_close(within, back + timedelta(milliseconds=1), drained=False)
-    assert outage.may_close(within, back + timedelta(milliseconds=1), drained=True)
-    assert outage.may_close(back + timedelta(milliseconds=1), back, drained=False)
 
 
 def test_admitting_again_changes_nothing(dbs: Databases, writer: Writer, session: Exam) -> None:
