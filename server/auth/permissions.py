@@ -46,6 +46,8 @@ ACTIONS: Mapping[str, frozenset[str]] = {
         # the room
         "board.see": "exam_officer invigilator supervisor",
         "room.act": "exam_officer invigilator",
+        "outage.decide": "exam_officer",
+        "clock.confirm": "exam_officer administrator",
         # results
         "results.read": "results_officer supervisor exam_officer bank_manager",
         "results.mark": "results_officer",

@@ -35,6 +35,7 @@ class Act(StrEnum):
     TAKE_OVER = "take_over"
     FORCE = "force"
     VOID = "void"
+    REOPEN = "reopen"
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,14 @@ POLICIES: dict[Act, Policy] = {
         confirm=True,
         grave=True,
     ),
+    Act.REOPEN: Policy(
+        _("Reopen"),
+        _("Lets an ended or absent candidate go on with the time that was left. The receipt is void. Needs a second person."),
+    ),
 }
+
+TWO_PEOPLE = (Act.CREDIT, Act.REOPEN)
+"""Acts that may become a request for a second person."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +130,7 @@ RESULTS: dict[str, str] = {
     "bad_amount": _("Not a possible number of minutes"),
     "malformed": _("The text cannot be shown"),
     "nothing": _("There was nothing to do"),
+    "held": _("The time is being settled: try again in a moment, or confirm the clock"),
     "busy": _("The server is busy: try again"),
     "storage": _("Not stored: try again"),
     "shutdown": _("The server is restarting: try again"),
@@ -165,6 +174,8 @@ def check(act: Act, found: Sequence[Target], details: Details) -> None:
         problems.append(FieldError("reason", _("Say why, in a few words.")))
     if act is Act.CREDIT and not 1 <= details.minutes <= rules.CREDIT_MAX_MINUTES:
         problems.append(FieldError("minutes", _("Between 1 and 180 minutes.")))
+    if act is Act.REOPEN and not 0 <= details.minutes <= rules.CREDIT_MAX_MINUTES:
+        problems.append(FieldError("minutes", _("Between 0 and 180 minutes.")))
     if act is Act.MESSAGE and not 1 <= len(details.text) <= messages.TEXT_MAX:
         problems.append(FieldError("text", _("Write a message of at most 200 characters.")))
     if act is Act.VOID and details.category not in rules.BREACHES:
@@ -192,6 +203,9 @@ _BUILD: dict[Act, _Build] = {
     Act.TAKE_OVER: lambda exam, no, actor, d, _second: c.TakeOver(exam, no, actor, d.reason, device=d.device),
     Act.FORCE: lambda exam, no, actor, d, _second: c.Force(exam, no, actor, d.reason),
     Act.VOID: lambda exam, no, actor, d, _second: c.Void(exam, no, actor, f"{d.category}: {d.reason}"),
+    Act.REOPEN: lambda exam, no, actor, d, second: c.ReopenAfterEnd(
+        exam, no, actor, d.reason, second=second, ms=d.minutes * 60_000
+    ),
 }
 
 

@@ -20,6 +20,7 @@ from server.monitor.rules import Alert, Counts, Facts, SeatState, Timing
 from server.monitor.scope import RoomPlace, Scope, as_exam
 from server.registry import devices
 from server.registry.tables import Entry, ExamSession
+from server.sitting import outages
 from server.sitting.tables import SittingRow
 
 
@@ -80,6 +81,10 @@ class Board:
     counts: Counts
     now: datetime
     waiting_requests: int
+    outages: int = 0
+    """Credits for outages nobody has decided on."""
+    suspect: bool = False
+    """Whether the server's clock is in doubt."""
 
     @property
     def tiles(self) -> list[Tile]:
@@ -93,6 +98,8 @@ class Board:
             "rooms": {str(room.room.id): asdict(room.counts) for room in self.rooms},
             "requests": self.waiting_requests,
             "state": self.scope.exam.state,
+            "outages": self.outages,
+            "suspect": self.suspect,
         }
 
     def snapshot(self) -> Snapshot:
@@ -115,7 +122,7 @@ def read_board(db: Session, scope: Scope, pulses: Mapping[Any, float], now: date
         by_room[row.room_id].append(_tile(row, facts, timing, now, bound))
     rooms = tuple(_room(room, by_room[room.id], bound) for room in scope.rooms)
     counts = rules.count(tile.state for room in rooms for tile in room.tiles)
-    return Board(scope, rooms, counts, now, approvals.waiting_count(db, scope, now))
+    return Board(scope, rooms, counts, now, approvals.waiting_count(db, scope, now), outages.undecided(db, exam.id))
 
 
 _COLUMNS = (

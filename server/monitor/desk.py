@@ -1,6 +1,7 @@
 """What the routes of the board share: the person's scope, the remembered room, the feeds of the process."""
 
 import time
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Request
@@ -43,7 +44,8 @@ def read(request: Request, scope: Scope) -> Board:
     """The board of a scope as it stands."""
     state = request.app.state
     with reading(state.dbs) as db:
-        return read_board(db, scope, state.bus.presence(PRESENCE), state.clock.now(), time.monotonic() - state.board.started)
+        board = read_board(db, scope, state.bus.presence(PRESENCE), state.clock.now(), time.monotonic() - state.board.started)
+    return replace(board, suspect=state.core.closer.doubt.suspect is not None)
 
 
 def scope_of(request: Request, who: Staff, exam_session_id: int, room: int | None) -> Scope:

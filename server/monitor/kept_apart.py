@@ -1,6 +1,7 @@
 """Operations the writer kept apart: from a fenced page, after the end, too late, or in two versions.
 
-The desk sees whose they are, how many, when and why. What they say is handed from the table to the writer unread.
+The desk sees whose they are, when they came and why, and what they say as the candidate saw it: question number and option
+letters, never a text or a key. What is counted is handed from the table to the writer as it was stored.
 """
 
 from collections import defaultdict
@@ -18,8 +19,9 @@ from server.monitor.scope import Scope
 from server.monitor.tables import ApprovalRequest
 from server.pages import _
 from server.sitting import admission
+from server.sitting import events as ev
 from server.sitting.commands import StaffCommand
-from server.sitting.tables import QuarantinedOperation
+from server.sitting.tables import JournalEvent, QuarantinedOperation
 
 WHY: dict[str, str] = {
     "late": _("Came after the closing time"),
@@ -28,6 +30,18 @@ WHY: dict[str, str] = {
     "fork": _("Came in two different versions"),
 }
 """Reason of the writer -> msgid."""
+
+
+@dataclass(frozen=True)
+class KeptOperation:
+    """One operation in words: `question` as numbered on the candidate's screen, `letters` as seen there ("" = blank)."""
+
+    name: str
+    at: datetime
+    why: str
+    kind: str
+    question: int | None
+    letters: str
 
 
 @dataclass(frozen=True)
@@ -40,6 +54,7 @@ class KeptGroup:
     last_at: datetime
     reasons: tuple[str, ...]
     names: list[str]
+    operations: tuple[KeptOperation, ...]
 
 
 def listed(db: Session, scope: Scope) -> list[KeptGroup]:
@@ -52,6 +67,7 @@ def listed(db: Session, scope: Scope) -> list[KeptGroup]:
         col(QuarantinedOperation.digest),
         col(QuarantinedOperation.reason),
         col(QuarantinedOperation.at),
+        col(QuarantinedOperation.content),
     )
     wanted = select(*columns).where(  # type: ignore[call-overload]
         col(QuarantinedOperation.exam_session_id) == scope.exam.id, col(QuarantinedOperation.admitted_n).is_(None)
@@ -60,14 +76,40 @@ def listed(db: Session, scope: Scope) -> list[KeptGroup]:
     for row in db.execute(wanted.order_by(col(QuarantinedOperation.at))):
         if row.entry_no in people:
             by_entry[row.entry_no].append(row)
-    groups = [_group(people[entry_no], rows) for entry_no, rows in by_entry.items()]
+    orders = _orders(db, scope.exam.id, list(by_entry))
+    groups = [_group(people[entry_no], rows, orders.get(entry_no, [])) for entry_no, rows in by_entry.items()]
     return sorted(groups, key=lambda group: group.last_at, reverse=True)
 
 
-def _group(target: Target, rows: list[Any]) -> KeptGroup:
+def _orders(db: Session, exam_session_id: int, entry_nos: list[int]) -> dict[int, list[Any]]:
+    """Entry number -> the order of questions and options as that candidate saw them."""
+    opened = select(col(JournalEvent.entry_no), col(JournalEvent.body)).where(
+        col(JournalEvent.exam_session_id) == exam_session_id,
+        col(JournalEvent.entry_no).in_(entry_nos),
+        col(JournalEvent.kind) == "opened",
+    )
+    return {entry_no: ev.read(body, b"").data["order"] for entry_no, body in db.execute(opened)}
+
+
+def in_words(content: dict[str, Any], order: list[Any]) -> tuple[str, int | None, str]:
+    """Kind, question number and option letters of an operation, as seen by the candidate."""
+    kind = next(name for name in ("value", "flag", "report", "submit") if name in content)
+    place = next((at for at, (slot, _options) in enumerate(order) if slot == content.get("item")), None)
+    if place is None:
+        return kind, None, ""
+    options = order[place][1]
+    chosen = [chr(ord("A") + options.index(option)) for option in content.get("value", ()) if option in options]
+    return kind, place + 1, "".join(sorted(chosen))
+
+
+def _group(target: Target, rows: list[Any], order: list[Any]) -> KeptGroup:
     reasons = tuple(sorted({WHY.get(row.reason, row.reason) for row in rows}))
     names = [f"{row.epoch}.{row.op}.{row.digest}" for row in rows]
-    return KeptGroup(target, len(rows), rows[0].at, rows[-1].at, reasons, names)
+    operations = tuple(
+        KeptOperation(name, row.at, WHY.get(row.reason, row.reason), *in_words(row.content, order))
+        for name, row in zip(names, rows, strict=True)
+    )
+    return KeptGroup(target, len(rows), rows[0].at, rows[-1].at, reasons, names, operations)
 
 
 def find(db: Session, scope: Scope, entry_no: int) -> KeptGroup:

@@ -8,7 +8,7 @@ from fastapi.responses import Response, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from server.db import reading
-from server.monitor import routes_acts, routes_desk, routes_registers, rules
+from server.monitor import routes_acts, routes_desk, routes_registers, routes_time, rules
 from server.monitor.acts import POLICIES
 from server.monitor.board import Tile
 from server.monitor.desk import DESK_COOKIE, Viewer, install, read, scope_of
@@ -53,6 +53,9 @@ def _remembered(request: Request, choices: list[Scope]) -> Scope | None:
             rooms = tuple(place for place in scope.rooms if str(place.id) == room)
             return Scope(scope.exam, rooms, True) if rooms else scope
     return None
+
+
+router.include_router(routes_time.router)  # before the boards: /board/clocks is no exam session
 
 
 @router.get("/{exam_session_id}")

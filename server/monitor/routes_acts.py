@@ -95,8 +95,8 @@ def _result(request: Request, scope: Scope, act: Act, form: ActForm, found: list
         asked = acts.commands(act, scope.exam.id, found, form.details, who.actor)
         results = acts.perform(request.app.state.writer, asked, found)
     _afterwards(request, scope, act, form, results, who)
-    if act is Act.CREDIT:
-        request_id = _ask_second(request, scope, form, results, who)
+    if act in acts.TWO_PEOPLE:
+        request_id = _ask_second(request, scope, act, form, results, who)
     wake(request, scope)
     context = _context(scope, act, form, found) | {"step": "done", "results": results, "request_id": request_id}
     return answer(request, "monitor/act.html", **context)
@@ -143,13 +143,13 @@ def _afterwards(request: Request, scope: Scope, act: Act, form: ActForm, results
             incidents.record(db, scope, draft, who, now)
 
 
-def _ask_second(request: Request, scope: Scope, form: ActForm, results: list[SeatResult], who: Staff) -> int | None:
-    """Everybody whose credit one person may not give alone becomes one request."""
+def _ask_second(request: Request, scope: Scope, act: Act, form: ActForm, results: list[SeatResult], who: Staff) -> int | None:
+    """Everybody for whom one person may not do it alone becomes one request."""
     waiting = [result.target for result in results if result.code == "needs_second"]
     if not waiting:
         return None
     wanted = approvals.Request(
-        kind="credit",
+        kind=act.value,
         entry_nos=tuple(target.entry_no for target in waiting),
         room_ids=tuple(target.room_id for target in waiting),
         reason=form.reason,

@@ -8,7 +8,7 @@ from fastapi.responses import Response
 from server.auth.staff import Staff
 from server.db import reading, transaction
 from server.errors import Forbidden, NotFound
-from server.monitor import acts, approvals, kept_apart
+from server.monitor import acts, approvals, kept_apart, routes_time
 from server.monitor.acts import Act, Details
 from server.monitor.desk import Hand, Viewer, scope_of, wake
 from server.monitor.scope import Scope
@@ -52,6 +52,8 @@ def decide(
     scope = scope_of(request, who, exam_session_id, room)
     state = request.app.state
     with transaction(state.dbs) as db:
+        if approvals.find(db, scope, request_id).kind == "withdraw_outage" and not who.may("outage.decide"):
+            raise Forbidden(_("Only an exam officer decides on the credit for an outage."))
         row = approvals.decide(db, scope, request_id, decision == "confirm", who, state.clock.now())
     if decision == "decline":
         return redirect(request, scope.url("approvals"), _("Declined. Nothing was changed."))
@@ -68,11 +70,13 @@ def decide(
 def _carry_out(request: Request, scope: Scope, row: ApprovalRequest, second: Staff) -> dict[str, Any]:
     """Hand in the commands of a confirmed request; entry number -> code."""
     state, first = request.app.state, approvals.asker(row)
+    if row.kind == "withdraw_outage":
+        return {"codes": routes_time.withdraw_confirmed(request, scope, row.detail["outage"], row, second)}
     with reading(state.dbs) as db:
         found = acts.targets(db, scope, row.entry_nos)
-        if row.kind == "credit":
+        if row.kind in acts.TWO_PEOPLE:
             details = Details(reason=row.reason, minutes=row.detail["minutes"])
-            asked = acts.commands(Act.CREDIT, scope.exam.id, found, details, first, second.actor)
+            asked = acts.commands(Act(row.kind), scope.exam.id, found, details, first, second.actor)
         else:
             asked = kept_apart.commands(db, scope.exam.id, found, row, first, second.actor)
     results = acts.perform(state.writer, asked, found)
@@ -81,7 +85,7 @@ def _carry_out(request: Request, scope: Scope, row: ApprovalRequest, second: Sta
 
 @router.get("/{exam_session_id}/kept-apart")
 def kept_list(request: Request, who: Viewer, exam_session_id: int, room: int | None = None) -> Response:
-    """Operations that came late, from a fenced page or after the end: how many and when, never what they say."""
+    """Operations that came late, from a fenced page or after the end: what, when and why, without texts or keys."""
     scope = scope_of(request, who, exam_session_id, room)
     with reading(request.app.state.dbs) as db:
         found = kept_apart.listed(db, scope)
@@ -95,19 +99,23 @@ def ask_to_admit(
     exam_session_id: int,
     entry_no: int,
     reason: Annotated[str, Form(min_length=2, max_length=500)],
+    operation: Annotated[list[str] | None, Form()] = None,
     room: int | None = None,
 ) -> Response:
-    """Ask that a candidate's operations kept apart be counted; a second person decides."""
+    """Ask that the ticked operations of a candidate be counted; a second person decides."""
     scope = scope_of(request, who, exam_session_id, room)
     state = request.app.state
     with transaction(state.dbs) as db:
         group = kept_apart.find(db, scope, entry_no)
+        names = [name for name in group.names if name in set(operation or ())]
+        if not names:
+            return redirect(request, scope.url("kept-apart"), _("Tick the operations that should count."), "bad")
         wanted = approvals.Request(
             kind="admit_late",
             entry_nos=(entry_no,),
             room_ids=(group.target.room_id,),
             reason=reason.strip(),
-            detail={"operations": group.names},
+            detail={"operations": names},
         )
         approvals.ask(db, scope, wanted, who, state.clock.now())
     wake(request, scope)

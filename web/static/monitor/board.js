@@ -105,6 +105,8 @@ function paintHead(head) {
   const waiting = document.getElementById("waiting");
   setText(waiting, String(head.requests));
   waiting.hidden = !head.requests;
+  document.getElementById("clock-notice").hidden = !head.suspect;
+  document.getElementById("outage-notice").hidden = !head.outages;
 }
 
 const alertsBox = document.getElementById("board-alerts");
