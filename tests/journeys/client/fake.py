@@ -6,6 +6,7 @@ by each request for operations).
 """
 
 import base64
+import hashlib
 import json
 import mimetypes
 import secrets
@@ -19,6 +20,7 @@ from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 from server.pages import WEB, env, language
+from server.sitting import package
 
 JSON = dict[str, Any]
 PICTURE = (
@@ -163,6 +165,12 @@ class FakeServer:
         self.opens: list[JSON] = []
         self.signed_in = True
         self.closing = False
+        self.key = secrets.token_bytes(32)
+        self.given_key = self.key
+        self.package: bytes | None = None
+        self.fetches: list[str] = []
+        self.slow = threading.Event()
+        self.slow.set()
         handler = type("Handler", (Handler,), {"fake": self})
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self.http.daemon_threads = True
@@ -190,6 +198,18 @@ class FakeServer:
         with self.lock:
             self.sitting.finish(how)
             self.lock.notify_all()
+
+    def seal(self) -> bytes:
+        """Have a package of the paper, as the real server makes it."""
+        with self.lock:
+            self.package = package.lock(json.dumps(self.sitting.paper, ensure_ascii=False).encode(), self.key)
+            return self.package
+
+    def offer(self) -> JSON | None:
+        """What a page may fetch now."""
+        if self.package is None or self.sitting.state == "ended":
+            return None
+        return {"digest": hashlib.sha256(self.package).hexdigest(), "size": len(self.package)}
 
     def begin(self, minutes: float = 20.0) -> None:
         """Ring the bell now."""
@@ -223,6 +243,7 @@ class FakeServer:
             "exam_state": "open" if starts_in == 0 else "scheduled",
             "sitting": sitting.status(),
             "watermark": "欧**明 · 0012 · 3-12",
+            "package": self.offer(),
         }
 
     def open(self, body: JSON) -> tuple[int, JSON]:
@@ -241,9 +262,17 @@ class FakeServer:
                 return 409, {"error": "other_device"}
             self._new_epoch(body["page"])
             items = sitting.paper["items"]
+            offer = self.offer()
+            if body.get("have") == sitting.paper["digest"]:
+                delivery: JSON = {"paper": None}
+            elif offer and body.get("package") == offer["digest"]:
+                delivery = {"paper": None, "package_key": base64.b64encode(self.given_key).decode()}
+            else:
+                delivery = {"paper": sitting.paper}
             return 200, {
                 **sitting.status(),
-                "paper": None if body.get("have") == sitting.paper["digest"] else sitting.paper,
+                **delivery,
+                "paper_digest": sitting.paper["digest"],
                 "order": order(items),
                 "answers": {str(slot): value for slot, value in sitting.answers.items()},
                 "flags": sorted(sitting.flags),
@@ -329,7 +358,8 @@ class FakeServer:
                     break
                 self.lock.wait(0.1)
             me = self.me()
-            return 200, {**self.sitting.status(), **{name: me[name] for name in ("exam_state", "starts_in_ms", "identity")}}
+            names = ("exam_state", "starts_in_ms", "identity", "package")
+            return 200, {**self.sitting.status(), **{name: me[name] for name in names}}
 
 
 def order(items: list[JSON]) -> list[list[Any]]:
@@ -371,12 +401,18 @@ class Handler(BaseHTTPRequestHandler):
             self._page("exam/room.html", me=me, me_json=text)
         elif not self.fake.signed_in:
             self._json(401, {"error": "sign_in"})
-        elif url.path == "/exam/api/me":
+        else:
+            self._read(url.path, query)
+
+    def _read(self, path: str, query: dict[str, str]) -> None:
+        if path == "/exam/api/me":
             self._json(200, self.fake.me())
-        elif url.path == "/exam/api/practice":
+        elif path.startswith("/exam/api/package/"):
+            self._package(path.rpartition("/")[2])
+        elif path == "/exam/api/practice":
             trial = paper(1, 1, 1)
             self._json(200, {"paper": trial, "order": order(trial["items"])})
-        elif url.path == "/exam/api/pulse":
+        elif path == "/exam/api/pulse":
             answer = self.fake.pulse(int(query["epoch"]), int(query["v"]))
             if not self._cut():
                 self._json(*answer)
@@ -401,6 +437,24 @@ class Handler(BaseHTTPRequestHandler):
             self._ops(json.loads(body))
         else:
             self._json(404, {"error": "not_found"})
+
+    def _package(self, digest: str) -> None:
+        offer, data = self.fake.offer(), self.fake.package
+        self.fake.fetches.append(digest)
+        if offer is None or data is None or offer["digest"] != digest:
+            self._json(404, {"error": "not_found"})
+            return
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(data)))
+        self.send_header("Cache-Control", "private, max-age=31536000, immutable")
+        self.end_headers()
+        self.wfile.write(data[: len(data) // 2])
+        self.wfile.flush()
+        self.fake.slow.wait(20)
+        if self.fake.down:
+            self._hang_up()
+        else:
+            self.wfile.write(data[len(data) // 2 :])
 
     def _ops(self, body: JSON) -> None:
         fault = self.fake.faults.pop(0) if self.fake.faults else ""

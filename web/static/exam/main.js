@@ -66,11 +66,20 @@ class Page {
     window.addEventListener("beforeunload", (event) => {
       if (this.#sitting.phase === "open" && this.#sitting.unsaved && !this.#sitting.online) event.preventDefault();
     });
+    document.addEventListener("submit", (event) => this.#leave(event));
     for (const type of ["copy", "cut", "dragstart", "contextmenu"]) {
       document.addEventListener(type, (event) => {
         if (event.target.closest?.(".workspace")) event.preventDefault();
       });
     }
+  }
+
+  /** Signing out takes the sealed paper off this computer first. */
+  #leave(event) {
+    const form = event.target;
+    if (event.defaultPrevented || new URL(form.action).pathname !== "/exam/leave") return;
+    event.preventDefault();
+    this.#sitting.sealed.purge().finally(() => form.submit());
   }
 
   /** Many changes, one look at the screen. */

@@ -9,6 +9,7 @@ import { pageId, post, retryDelay, Waiter } from "./api.js";
 import { Clock } from "./clock.js";
 import { handOver } from "./handover.js";
 import { Outbox } from "./outbox.js";
+import { PaperPackage } from "./package.js";
 import { Paper } from "./paper.js";
 import { Pulse } from "./pulse.js";
 import { forNewEpoch, heldBy, sameChange } from "./reconcile.js";
@@ -18,6 +19,8 @@ const OPEN_TIMEOUT_MS = 30_000;
 const BELL_JITTER_MS = 2000;
 const ASK_AGAIN_MS = 5000;
 const BELL_AGAIN_MS = 1000;
+const RECALL_MS = 2000;
+const PURGE_STOPS = new Set(["fenced", "too_late", "absent", "exam_closed"]);
 const CREDIT_NEWS_MS = 15_000;
 
 export class Sitting extends EventTarget {
@@ -37,7 +40,7 @@ export class Sitting extends EventTarget {
   #shown = new Set();
 
   phase = "waiting";
-  /** Why the page waits: `not_yet`, `identity`, `other_device`, `paper`, `unreachable`. */
+  /** Why the page waits: `not_yet`, `identity`, `other_device`, `paper`, `plain`, `unreachable`. */
   waitingFor = "not_yet";
   /** Why the page stopped: `fenced`, `other_window`, `signin`, `too_late`, `absent`, `exam_closed`. */
   stoppedBy = null;
@@ -54,6 +57,8 @@ export class Sitting extends EventTarget {
   handInFromMs = null;
   reported = new Set();
   paper = null;
+  /** The paper as ciphertext, on its way to this computer or here. */
+  sealed = new PaperPackage();
 
   /**
    * @param {object} me what the server says about the candidate (protocol: `me`)
@@ -83,8 +88,12 @@ export class Sitting extends EventTarget {
     this.#ring(this.me);
     this.clock.addEventListener("zero", () => this.ask());
     this.bell.addEventListener("zero", () => this.#atBell());
+    this.sealed.addEventListener("change", () => this.#changed());
+    // before anything can ask to open; a browser that does not find its own storage is not waited for
+    await Promise.race([this.sealed.recall(this.me.package), new Promise((resolve) => setTimeout(resolve, RECALL_MS))]);
     this.#pulse.start();
     if (this.#rung(this.me)) await this.open();
+    else this.sealed.want(this.me.package);
   }
 
   /** Ask the server how things are, now: at zero, and when the page becomes visible. */
@@ -131,6 +140,8 @@ export class Sitting extends EventTarget {
     this.stoppedBy = why;
     this.#sender?.stop();
     this.#pulse?.stop();
+    this.sealed.stop();
+    if (PURGE_STOPS.has(why)) this.sealed.purge();
     this.clock.stop();
     this.bell.stop();
     this.#waiter.wake();
@@ -142,11 +153,14 @@ export class Sitting extends EventTarget {
     if (this.#opening) return;
     this.#opening = true;
     for (let attempt = 0; this.phase === "waiting" || this.phase === "open"; attempt += 1) {
-      const body = { page: this.#page, ...(this.paper ? { have: this.paper.digest } : {}) };
+      const body = { page: this.#page, ...this.#held() };
       const reply = await post("open", body, { timeoutMs: OPEN_TIMEOUT_MS });
       this.#link(reply);
       if (this.phase === "ended" || this.phase === "stopped") break;
-      if (reply.known && reply.status === 200) await this.#opened(reply);
+      if (reply.known && reply.status === 200) {
+        if (!(await this.#unlocked(reply.body))) continue; // asks again, now for the paper itself
+        await this.#opened(reply);
+      }
       else if (reply.known) this.#notOpened(reply);
       if (reply.known) break;
       this.#waitFor(reply.reached && reply.body.error === "paper" ? "paper" : "unreachable");
@@ -155,7 +169,30 @@ export class Sitting extends EventTarget {
     this.#opening = false;
   }
 
+  /** What this page has of the paper, so that only the rest need travel. */
+  #held() {
+    if (this.paper) return { have: this.paper.digest };
+    return this.sealed.held ? { package: this.sealed.held } : {};
+  }
+
+  /** Put the paper in the place of its key, if that is what came; false when the package here cannot be opened. */
+  async #unlocked(body) {
+    if (body.package_key === undefined) return true;
+    try {
+      body.paper = await this.sealed.unlock(body.package_key, body.paper_digest);
+      return true;
+    } catch (error) {
+      console.warn("the paper kept here could not be opened", error?.name);
+      await this.sealed.purge();
+      this.#waitFor("plain");
+      return false;
+    } finally {
+      delete body.package_key;
+    }
+  }
+
   async #opened({ body, sentAt }) {
+    this.sealed.stop();
     if (body.state === "ended") {
       await this.#endedBefore(body);
       return;
@@ -300,6 +337,7 @@ export class Sitting extends EventTarget {
     this.me = { ...this.me, ...pick(body, ["identity", "exam_state", "starts_in_ms"]) };
     this.#ring(body, sentAt);
     if (this.#rung(body) || body.state === "ended") this.open();
+    else this.sealed.want(body.package);
     this.#changed();
   }
 
@@ -387,6 +425,7 @@ export class Sitting extends EventTarget {
     this.paper?.release();
     this.paper = null;
     this.#changed();
+    await this.sealed.purge();
     await this.#sender.idle();
     const left = new Set(this.#outbox.records().map(({ epoch, op }) => `${epoch} ${op}`));
     const still = leftovers.filter(({ epoch, op }) => epoch !== this.#sender.epoch || left.has(`${epoch} ${op}`));

@@ -14,6 +14,7 @@ const WAITING = {
   identity: ["wait_identity", "wait_identity_text"],
   other_device: ["wait_other_device", "wait_other_device_text"],
   paper: ["wait_paper", "wait_paper_text"],
+  plain: ["wait_opening", "wait_plain_text"],
   unreachable: ["wait_unreachable", "wait_unreachable_text"],
 };
 
@@ -44,6 +45,16 @@ export class WaitingRoom {
     }
     show(byId("bell-time"), remaining !== null && !told);
     if (remaining !== null) setText(byId("bell-time"), clockText(remaining));
+    this.#sayPackage(sitting.sealed);
+  }
+
+  /** @param {import("../package.js").PaperPackage} sealed */
+  #sayPackage({ state, done }) {
+    byId("package").dataset.state = state;
+    show(byId("package"), state !== "none");
+    show(byId("package-done"), state === "fetching");
+    byId("package-done").value = done;
+    if (state !== "none") setText(byId("package-text"), t(`package_${state}`, { n: `${Math.floor(done * 100)}%` }));
   }
 
   destroy() {
