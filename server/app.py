@@ -16,10 +16,10 @@ from itembank import ledger
 from server import db, pages, refusals, system_routes
 from server.auth import routes as auth_routes
 from server.bank import routes as bank_routes
-from server.bus import InProcessBus
+from server.bus import Bus, InProcessBus
 from server.clock import Clock, SystemClock, database_clock, wall_clock
 from server.edge import Edge
-from server.fitting_keys import open_keys
+from server.fitting_keys import fingerprint, open_keys
 from server.garbage import Collector
 from server.grading import duty
 from server.grading import routes as grading_routes
@@ -27,6 +27,7 @@ from server.jobs import Jobs
 from server.keyring import Keyring
 from server.monitor import routes as board_routes
 from server.records import routes as records_routes
+from server.redis_bus import RedisBus
 from server.registry import routes as registry_routes
 from server.settings import Settings
 from server.sitting import opening_routes, package
@@ -62,7 +63,7 @@ def create_app(
     app.state.dbs = db.connect(settings.url)
     app.state.clock = clock or SystemClock(database_clock(app.state.dbs.read) or wall_clock)
     app.state.keyring = keyring or open_keys(app.state.dbs, settings, app.state.clock.now())
-    app.state.bus = InProcessBus()
+    app.state.bus = _bus(settings, app.state.keyring)
     app.state.jobs = Jobs(settings, app.state.dbs, app.state.clock)
     app.state.duties_run = duties_run
     app.state.on_stop = []  # called when a stop is asked for, before connections are waited for
@@ -87,6 +88,12 @@ def create_app(
     return app
 
 
+def _bus(settings: Settings, keyring: Keyring) -> Bus:
+    if settings.redis_url:
+        return RedisBus(settings.redis_url, fingerprint(keyring, "token")[:12])
+    return InProcessBus(alone=settings.workers == 1)
+
+
 def _lifespan() -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -94,6 +101,7 @@ def _lifespan() -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
         db.check_durable(state.dbs.write)
         state.jobs.fail_orphans()
         sweeper = Sweeper(_duties(app)) if state.duties_run else None
+        state.bus.start()
         await state.core.start()
         if sweeper is not None:
             sweeper.start()
@@ -101,7 +109,8 @@ def _lifespan() -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
         if sweeper is not None:
             await run_in_threadpool(sweeper.stop)
         await state.core.stop()
-        state.jobs.stop()
+        await run_in_threadpool(state.bus.stop)
+        await run_in_threadpool(state.jobs.stop)
         state.dbs.dispose()
 
     return lifespan

@@ -58,6 +58,7 @@ def _plainly(command: Callable[P, R]) -> Callable[P, R]:
         from itembank.errors import ItemBankError
         from server.errors import AppError
         from server.serving import PortTaken
+        from server.workers import WorkersError
 
         expected = (
             commands.CommandError,
@@ -67,6 +68,7 @@ def _plainly(command: Callable[P, R]) -> Callable[P, R]:
             people.SetUpError,
             db.NotDurable,
             PortTaken,
+            WorkersError,
             ItemBankError,
             AppError,
             migrations.MigrationError,
@@ -107,15 +109,24 @@ class Installation:
 
 @app.command()
 @_plainly
-def serve() -> None:
+def serve(
+    workers: Annotated[int | None, typer.Option(min=1, help="Serving processes; more than one wants PostgreSQL.")] = None,
+    tls_cert: Annotated[Path | None, typer.Option(help="Certificate and chain (PEM): serve HTTPS.")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="Its private key (PEM).")] = None,
+) -> None:
     """Serve the product on JIKAO_HOST:JIKAO_PORT until a signal."""
     from server import serving
+    from server import workers as processes
     from server.app import create_app
 
-    settings = load()
+    settings = load(workers=workers, tls_cert=tls_cert, tls_key=tls_key)
     logs.configure(settings.log_level)
     migrations.must_be_current(settings.url)
-    serving.serve(create_app(settings), settings, ready=f"Jikao serves on http://{settings.host}:{settings.port}")
+    if settings.workers == 1:
+        serving.serve(create_app(settings), settings, ready=f"Jikao serves on {settings.origin}")
+        return
+    commands.check_many(settings, say)
+    processes.run(settings, f"Jikao serves on {settings.origin} from {settings.workers} processes")
 
 
 @app.command()

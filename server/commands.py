@@ -20,10 +20,11 @@ from itembank.tables import Bank, BatchState, ImportBatch
 from server.audit import trail
 from server.auth import permissions, staff
 from server.auth.staff import Staff
-from server.db import Databases, reading, transaction
+from server.db import Databases, check_durable, lacks_connections, make_engine, reading, transaction
 from server.grading import results
 from server.grading.summary_xlsx import workbook
 from server.keyring import Keyring
+from server.settings import Settings
 
 
 class CommandError(Exception):
@@ -38,6 +39,23 @@ class Here(Protocol):
 
     def now(self) -> datetime:
         """The time."""
+
+
+def check_many(settings: Settings, say: Callable[[str], None]) -> None:
+    """Before several processes serve: raises `NotDurable`; says what they lack and do without."""
+    engine = make_engine(settings.url, read_only=True)
+    try:
+        check_durable(engine)
+        lacking = lacks_connections(engine, settings.workers)
+    finally:
+        engine.dispose()
+    if lacking:
+        say(lacking)
+    if not settings.redis_url:
+        say(
+            "No Redis (JIKAO_REDIS_URL): boards and held pulses learn by SQL, within a second or two, of what another process "
+            "has heard; a board does not see who is connected to another process. Answering is the same."
+        )
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,9 @@ from sqlalchemy.types import TypeDecorator
 from sqlmodel import Session
 
 BUSY_TIMEOUT_MS = 10_000
+POOL, OVERFLOW = 8, 8
+CONNECTIONS_A_PROCESS = 2 * (POOL + OVERFLOW) + 2
+"""At most: two pools, the writer's own, the child's for heavy work."""
 
 
 class UTCDateTime(TypeDecorator[datetime]):
@@ -69,7 +72,7 @@ def connect(url: str) -> Databases:
     return Databases(write=make_engine(url), read=make_engine(url, read_only=True))
 
 
-def make_engine(url: str, *, read_only: bool = False, pool_size: int = 8) -> Engine:
+def make_engine(url: str, *, read_only: bool = False, pool_size: int = POOL) -> Engine:
     """One engine with the connection settings this product stands on."""
     if make_url(url).get_backend_name() == "sqlite":
         return _sqlite_engine(url, read_only=read_only, pool_size=pool_size)
@@ -77,7 +80,7 @@ def make_engine(url: str, *, read_only: bool = False, pool_size: int = 8) -> Eng
     return create_engine(
         url,
         pool_size=pool_size,
-        max_overflow=8,
+        max_overflow=OVERFLOW,
         pool_pre_ping=True,
         hide_parameters=True,
         connect_args={"options": options},
@@ -89,7 +92,7 @@ def _sqlite_engine(url: str, *, read_only: bool, pool_size: int) -> Engine:
     if path:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(
-        url, pool_size=pool_size, max_overflow=8, hide_parameters=True, connect_args={"check_same_thread": False}
+        url, pool_size=pool_size, max_overflow=OVERFLOW, hide_parameters=True, connect_args={"check_same_thread": False}
     )
 
     @event.listens_for(engine, "connect")
@@ -127,6 +130,19 @@ def check_durable(engine: Engine) -> None:
             value = connection.execute(text(f"SHOW {name}")).scalar_one()
             if value == "off":
                 raise NotDurable(f"PostgreSQL runs with {name} = off: an acknowledged answer could be lost; set it to on")
+
+
+def lacks_connections(engine: Engine, processes: int) -> str:
+    """A sentence when so many serving processes may use more connections than PostgreSQL allows; "" when all is well."""
+    with engine.connect() as connection:
+        allowed = int(connection.execute(text("SHOW max_connections")).scalar_one())
+    wanted = processes * CONNECTIONS_A_PROCESS + 10
+    if wanted <= allowed:
+        return ""
+    return (
+        f"PostgreSQL allows {allowed} connections, {processes} serving processes may want {wanted}: set max_connections = "
+        f"{wanted} in postgresql.conf, or serve with fewer."
+    )
 
 
 @contextmanager

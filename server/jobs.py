@@ -129,7 +129,7 @@ class Jobs:
             self._child = subprocess.Popen(
                 [sys.executable, "-c", "from server.jobs import main; main()"],
                 stdin=subprocess.PIPE,
-                env=_child_environment(self._settings),
+                env={**environment(self._settings), **ONE_THREAD},
             )
 
     def wake_if_waiting(self) -> None:
@@ -158,10 +158,14 @@ class Jobs:
                 self._child.stdin.close()
 
 
-def _child_environment(settings: Settings) -> dict[str, str]:
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
+"""The other core belongs to candidates, and threads only get in each other's way."""
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """For a child process with the same settings; secrets travel in it, readable by the same user only."""
     values = {f"JIKAO_{name.upper()}": value for name, value in settings.model_dump(mode="json").items()}
-    one_thread = {"OPENBLAS_NUM_THREADS": "1"}  # the other core belongs to candidates, and threads only get in each other's way
-    return {**os.environ, **one_thread, **{name: str(value) for name, value in values.items() if value not in (None, "")}}
+    return {**os.environ, **{name: str(value) for name, value in values.items() if value not in (None, "")}}
 
 
 def run_next(dbs: Databases, keyring: Keyring, clock: Clock) -> bool:

@@ -34,7 +34,13 @@ class Settings(BaseSettings):
     keys_dir: Path | None = Field(None, description="Folder of the key files. Empty: `keys` in the data folder.")
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=1, le=65535, description="Port to listen on.")
-    workers: int = Field(1, ge=1, le=1, description="Serving processes. SQLite serves from one process only.")
+    workers: int = Field(1, ge=1, le=64, description="Serving processes on the port. More than one wants PostgreSQL.")
+    redis_url: str = Field(
+        "",
+        description="`redis://host:6379/0`: serving processes hear of each other at once. Empty: within a second or two.",
+    )
+    tls_cert: Path | None = Field(None, description="PEM file of the server's certificate and its chain: serve HTTPS.")
+    tls_key: Path | None = Field(None, description="PEM file of its private key.")
     allow_plain_http: bool = Field(
         False, description="Accept plain HTTP on another address than loopback (behind a proxy that speaks TLS)."
     )
@@ -54,12 +60,32 @@ class Settings(BaseSettings):
             raise ValueError("this is no database Jikao knows; write sqlite:///path or postgresql://user:password@host/name")
         return value
 
+    @field_validator("redis_url")
+    @classmethod
+    def _known_redis(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and not (parts.scheme in {"redis", "rediss"} and parts.hostname):
+            raise ValueError("this is no Redis Jikao knows; write redis://host:6379/0, or rediss:// for TLS")
+        return value
+
+    @model_validator(mode="after")
+    def _many_processes_want_postgresql(self) -> "Settings":
+        if self.workers > 1 and self.is_sqlite:
+            raise ValueError(
+                f"{self.workers} serving processes (JIKAO_WORKERS) cannot share an SQLite file, its lock is unfair between "
+                "processes; set JIKAO_DATABASE_URL=postgresql://…, or serve with one"
+            )
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("JIKAO_TLS_CERT and JIKAO_TLS_KEY go together: give both, or neither")
+        return self
+
     @model_validator(mode="after")
     def _plain_http_only_at_home(self) -> "Settings":
-        if self.host not in LOOPBACK and not self.allow_plain_http and not self.behind_tls:
+        if self.host not in LOOPBACK and not (self.allow_plain_http or self.secure_cookies):
             raise ValueError(
-                f"plain HTTP on {self.host} would show papers and passwords to the network; listen on 127.0.0.1 behind a TLS "
-                "proxy (JIKAO_BEHIND_TLS=true), or accept it by JIKAO_ALLOW_PLAIN_HTTP=true"
+                f"plain HTTP on {self.host} would show papers and passwords to the network; serve HTTPS (jikao tls init makes "
+                "the certificate), listen on 127.0.0.1 behind a TLS proxy (JIKAO_BEHIND_TLS=true), or accept it by "
+                "JIKAO_ALLOW_PLAIN_HTTP=true"
             )
         return self
 
@@ -85,7 +111,13 @@ class Settings(BaseSettings):
     @property
     def secure_cookies(self) -> bool:
         """Whether cookies may travel by HTTPS only."""
-        return self.behind_tls
+        return self.behind_tls or self.tls_cert is not None
+
+    @property
+    def origin(self) -> str:
+        """Where this machine reaches the server."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'https' if self.tls_cert else 'http'}://{host}:{self.port}"
 
 
 def load(**overrides: object) -> Settings:

@@ -36,7 +36,9 @@ OPEN_SEED = 2
 
 def run(settings: Settings, *, reset: bool) -> None:
     """Everything `make demo` does after the environment is there."""
-    settings = settings.model_copy(update={"data_dir": settings.data_dir / "demo", "database_url": ""})
+    settings = settings.model_copy(
+        update={"data_dir": settings.data_dir / "demo", "database_url": "", "workers": 1, "redis_url": ""}
+    )
     if settings.host not in LOOPBACK:
         raise SettingsError("the demo has published passwords: it listens on 127.0.0.1 only")
     if reset and settings.data_dir.exists():

@@ -1,6 +1,5 @@
 """What the routes of the board share: the person's scope, the remembered room, the feeds of the process."""
 
-import time
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -23,11 +22,10 @@ Hand = Annotated[Staff, Depends(allow("room.act"))]
 
 
 class BoardState:
-    """The feeds of a process and since when it has been listening to browsers."""
+    """The feeds of a process."""
 
     def __init__(self, app: FastAPI) -> None:
         self.feeds = Feeds()
-        self.started = time.monotonic()
         self.stop_listening = app.state.bus.subscribe(CHANNEL, self._changed)
         app.state.on_stop.append(self.feeds.end)
 
@@ -44,7 +42,10 @@ def read(request: Request, scope: Scope) -> Board:
     """The board of a scope as it stands."""
     state = request.app.state
     with reading(state.dbs) as db:
-        board = read_board(db, scope, state.bus.presence(PRESENCE), state.clock.now(), time.monotonic() - state.board.started)
+        hearing_s = state.bus.hearing_s()
+        # a silence longer than the bus has heard of everybody is no silence: the browser may speak to another process
+        pulses = {who: min(age, hearing_s) for who, age in state.bus.presence(PRESENCE).items()}
+        board = read_board(db, scope, pulses, state.clock.now(), hearing_s)
     return replace(board, suspect=state.core.closer.doubt.suspect is not None)
 
 

@@ -6,6 +6,7 @@ never the truth of an answer: it may be a second old, and `ack` in it may lag be
 
 import asyncio
 import random
+import threading
 import time
 from typing import Any
 
@@ -25,7 +26,7 @@ from server.sitting.store import Connection, Store, store_for, to_ms
 log = structlog.get_logger()
 
 CHANNEL = "sittings"
-"""Bus channel: the key (exam_session_id, entry_no) of a sitting whose version moved."""
+"""Bus channel: (exam_session_id, entry_no, version) of a sitting that changed; the version moves with what a pulse tells."""
 PRESENCE = "candidates"
 """Bus presence of candidates' browsers, by key."""
 
@@ -69,7 +70,9 @@ class Hub:
         self._poked = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
+        self._telling: int | None = None
         self.closing = False
+        bus.subscribe(CHANNEL, self._told)
 
     # -- life --
 
@@ -102,8 +105,27 @@ class Hub:
         loop = self._loop
         if loop is not None and not loop.is_closed():
             loop.call_soon_threadsafe(self._take_in, changed)
-        for sitting in changed:
-            self._bus.publish(CHANNEL, sitting.key)
+        self._telling = threading.get_ident()
+        try:
+            for sitting in changed:
+                self._bus.publish(CHANNEL, (*sitting.key, sitting.version))
+        finally:
+            self._telling = None
+
+    def _told(self, _channel: str, message: Any) -> None:
+        """A notice of another process: look at once, if somebody waits for it. Our own writer's come by `heard`."""
+        loop = self._loop
+        if self._telling == threading.get_ident() or loop is None or loop.is_closed():
+            return
+        exam_session_id, entry_no, version = message
+        if (exam_session_id, entry_no) in self._waiting:
+            loop.call_soon_threadsafe(self._look_at, (exam_session_id, entry_no), version)
+
+    def _look_at(self, key: Key, version: int) -> None:
+        known = self._sittings.get(key)
+        if key in self._waiting and (known is None or known.version < version):
+            self._unknown.add(key)
+            self._poked.set()
 
     @property
     def held(self) -> int:
