@@ -7,6 +7,9 @@ from server.sitting.commands import (
     Admit,
     Arrive,
     Command,
+    HeldOperation,
+    Hold,
+    Judge,
     MarkIdentity,
     Op,
     Open,
@@ -50,6 +53,7 @@ class Run:
         self.seen: dict[tuple[int, int], dict[str, Any]] = {}
         self.kept: list[Any] = []
         self.at = BELL - 10 * MINUTE
+        self.hold: Hold | None = None
 
     def do(self, command: Command, at: int | None = None) -> Outcome:
         self.at = self.at if at is None else at
@@ -63,7 +67,7 @@ class Run:
         return decision.outcome
 
     def decide(self, command: Command, at: int, seen: Seen | None = None) -> Decision:
-        return decide(self.sitting, command, at, self.seen if seen is None else seen)
+        return decide(self.sitting, command, at, self.seen if seen is None else seen, self.hold)
 
     def admit(self, extra_ms: int = 0) -> Outcome:
         return self.do(Admit(*self.key, institution_id=1, room_id=3, form_id=5, extra_ms=extra_ms))
@@ -83,6 +87,11 @@ class Run:
 
     def answer(self, op: int, item: int = 1, value: list[int] | None = None, at: int | None = None) -> Outcome:
         return self.ops(Op(op, item=item, value=[1] if value is None else value), at=at)
+
+    def judge(self, at: int | None = None) -> Outcome:
+        """As the closer does it: everything that was ever held is offered again."""
+        held = [HeldOperation(e.n, e.epoch, e.op or 0, e.at, content_of(e)) for e in self.events if e.kind == "held"]
+        return self.do(Judge(*self.key, operations=held), at)
 
     def submit(self, op: int, at: int | None = None) -> Outcome:
         return self.ops(Op(op, submit=True), at=at)

@@ -12,7 +12,19 @@ from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from server.sitting import times
-from server.sitting.commands import Close, Credit, Force, Op, Operations, Pause, ReopenAfterEnd, Resume, TakeOver, Void
+from server.sitting.commands import (
+    Close,
+    Credit,
+    Force,
+    Op,
+    Operations,
+    OutageCredit,
+    Pause,
+    ReopenAfterEnd,
+    Resume,
+    TakeOver,
+    Void,
+)
 from server.sitting.events import END_KINDS, check_chain
 from server.sitting.state import fold, fold_answers
 from tests.sitting.given import ANNA, BELL, BORIS, CLOSING, GRACE, MINUTE, PC, TERMS, Run, opened
@@ -35,6 +47,9 @@ class SittingMachine(RuleBasedStateMachine):
         self.values: dict[int, list[int]] = {}
         self.pages = 1
         self.moved = False
+        self.held: list[tuple[int, int, int, tuple[int, list[int]] | None]] = []
+        self.outages = 0
+        self.outage_ms = 0
 
     def over(self) -> bool:
         return self.paused_since is None and self.at > self.closing + GRACE
@@ -43,6 +58,10 @@ class SittingMachine(RuleBasedStateMachine):
     def time_passes(self, ms: int) -> None:
         self.at += ms
 
+    @rule()
+    def the_clock_is_doubted_or_found_right(self) -> None:
+        self.run.hold = None if self.run.hold else "clock"
+
     @rule(item=ITEMS, value=VALUES)
     def answers(self, item: int, value: list[int]) -> None:
         outcome = self.run.ops(Op(self.ack + 1, item=item, value=value), epoch=self.epoch, at=self.at)
@@ -50,13 +69,16 @@ class SittingMachine(RuleBasedStateMachine):
             assert outcome.code == "fenced"
         elif self.ended:
             assert outcome.code == "closed"
-        elif self.over():
+        elif self.over() and not self.run.hold and not self.held:
             assert outcome.code == "late"
         else:
             assert outcome.code == "ok"
             self.ack += 1
             self.stored[self.epoch, self.ack] = (item, value)
-            self.values[item] = value
+            if self.over() or self.held:
+                self.held.append((self.epoch, self.ack, self.at, (item, value)))
+            else:
+                self.values[item] = value
 
     @precondition(lambda self: self.stored)
     @rule(data=st.data(), change=st.booleans())
@@ -121,12 +143,50 @@ class SittingMachine(RuleBasedStateMachine):
         assert self.run.do(Credit(*self.run.key, actor=ANNA, reason="", ms=ms, second=BORIS), self.at).ok
         self.closing += ms
 
+    @precondition(lambda self: not self.ended)
+    @rule(ms=st.sampled_from([6_000, 3 * MINUTE, 20 * MINUTE]))
+    def nobody_serves_for_a_while(self, ms: int) -> None:
+        since, self.at = self.at, self.at + ms
+        self.outages += 1
+        command = OutageCredit(*self.run.key, outage_id=self.outages, since=since, until=self.at, limit_ms=45 * MINUTE)
+        outcome = self.run.do(command, self.at)
+        credit = min(max(ms, self.at + MINUTE - self.closing), 45 * MINUTE - self.outage_ms)
+        if ms > 45 * MINUTE - self.outage_ms:
+            credit = 45 * MINUTE - self.outage_ms
+        if self.paused_since is not None or self.closing + GRACE <= since or credit == 0:
+            assert outcome.code == "nothing"
+            return
+        assert outcome.ok
+        self.closing += credit
+        self.outage_ms += credit
+
+    @rule()
+    def what_was_held_is_judged(self) -> None:
+        kept = len(self.run.kept)
+        outcome = self.run.judge(self.at)
+        if self.run.hold:
+            assert outcome.code == "held"
+            return
+        assert outcome.ok
+        late = [one for one in self.held if self._is_late(one[2])]
+        in_time = [one for one in self.held if one not in late]
+        assert len(self.run.kept) - kept == len(late)
+        self.held = []
+        for *_where, change in in_time:
+            if change is not None:
+                self.values[change[0]] = change[1]
+        if any(change is None for *_where, change in in_time):
+            self._end("submitted")
+
+    def _is_late(self, at: int) -> bool:
+        return at > self.closing + GRACE and not (self.paused_since is not None and at >= self.paused_since)
+
     @rule()
     def the_closer_looks(self) -> None:
         outcome = self.run.do(Close(*self.run.key), self.at)
         if self.ended:
             assert outcome.ok
-        elif self.over():
+        elif self.over() and not self.run.hold and not self.held:
             assert outcome.ok
             self._end("timed_out")
         else:
@@ -138,20 +198,27 @@ class SittingMachine(RuleBasedStateMachine):
         outcome = self.run.submit(self.ack + 1, self.at)
         if self.ended:
             assert outcome.code == "closed"
-        elif self.over():
+        elif self.over() and not self.run.hold and not self.held:
             assert outcome.code == "late"
         elif self.at < BELL + TERMS.earliest_hand_in_ms:
             assert outcome.code == "too_early"
         else:
             assert outcome.ok
             self.ack += 1
-            self._end("submitted")
+            if self.over() or self.held:
+                self.held.append((self.epoch, self.ack, self.at, None))
+            else:
+                self._end("submitted")
 
     @precondition(lambda self: not self.ended)
     @rule(void=st.booleans())
     def staff_end_it(self, void: bool) -> None:
         command = Void if void else Force
-        assert self.run.do(command(*self.run.key, actor=ANNA, reason="x"), self.at).ok
+        outcome = self.run.do(command(*self.run.key, actor=ANNA, reason="x"), self.at)
+        if self.held:
+            assert outcome.code == "held"
+            return
+        assert outcome.ok
         self._end("voided" if void else "forced")
 
     @precondition(lambda self: self.ended)
@@ -176,6 +243,7 @@ class SittingMachine(RuleBasedStateMachine):
             slot: value for slot, value in self.values.items() if value
         }
         assert run.sitting.end_kind == self.ended
+        assert (run.sitting.held, run.sitting.outage_ms) == (len(self.held), self.outage_ms)
         assert [event.at for event in run.events] == sorted(event.at for event in run.events)
 
     @invariant()

@@ -10,9 +10,7 @@ from server.sitting.commands import (
     Close,
     Credit,
     Force,
-    HeldOperation,
     Hold,
-    Judge,
     Op,
     Open,
     Operations,
@@ -24,8 +22,6 @@ from server.sitting.commands import (
     Void,
     WithdrawCredit,
 )
-from server.sitting.operations import content_of
-from server.sitting.rules import decide
 from server.sitting.state import fold, fold_answers
 from tests.sitting.given import ANNA, BELL, BORIS, CLOSING, GRACE, MINUTE, ORDER, PC, TERMS, Run, opened
 
@@ -33,32 +29,8 @@ LIMIT = 45 * MINUTE
 MIDDLE = BELL + 10 * MINUTE
 
 
-class Held(Run):
-    """A run whose commands are decided under `hold`."""
-
-    hold: Hold | None = None
-
-    def decide(self, command: Any, at: int, seen: Any = None) -> Any:
-        return decide(self.sitting, command, at, self.seen if seen is None else seen, self.hold)
-
-
-def held_run() -> Held:
-    run = Held()
-    run.__dict__ |= opened().__dict__
-    return run
-
-
 def outage(run: Run, since: int, until: int, number: int = 1, limit: int = LIMIT) -> Outcome:
     return run.do(OutageCredit(*run.key, outage_id=number, since=since, until=until, limit_ms=limit), until)
-
-
-def judge(run: Run, at: int) -> Outcome:
-    held = [
-        HeldOperation(event.n, event.epoch, event.op or 0, event.at, content_of(event))
-        for event in run.events
-        if event.kind == "held"
-    ]
-    return run.do(Judge(*run.key, operations=held), at)
 
 
 @pytest.mark.parametrize(
@@ -166,7 +138,7 @@ def test_nothing_to_withdraw() -> None:
 
 @pytest.mark.parametrize("hold", ["outage", "clock"])
 def test_i4_under_a_hold_nobody_is_closed_or_late(hold: Hold) -> None:
-    run, late = held_run(), CLOSING + GRACE + 1
+    run, late = opened(), CLOSING + GRACE + 1
     run.hold = hold
     assert run.do(Close(*run.key), late).code == "not_due"
     assert run.answer(1, at=late).ok
@@ -177,13 +149,13 @@ def test_i4_under_a_hold_nobody_is_closed_or_late(hold: Hold) -> None:
     assert run.answer(1, value=[2], at=late).code == "fork"
     for command in (Force, Void):
         assert run.do(command(*run.key, actor=ANNA, reason="x"), late).code == "held"
-    assert judge(run, late).code == "held"
+    assert run.judge(late).code == "held"
 
 
 def test_i4_under_a_hold_nobody_is_absent_or_too_late_to_enter() -> None:
     past = BELL + TERMS.latest_entry_ms + 1
     for hold, absent, entered in ((None, "ok", "too_late"), ("clock", "not_due", "ok")):
-        run = Held()
+        run = Run()
         run.admit()
         run.arrive()
         run.identify()
@@ -194,7 +166,7 @@ def test_i4_under_a_hold_nobody_is_absent_or_too_late_to_enter() -> None:
 
 
 def test_until_an_outage_is_credited_nobody_moves_a_clock() -> None:
-    run = held_run()
+    run = opened()
     run.hold = "outage"
     assert run.do(Pause(*run.key, actor=ANNA, reason="x"), MIDDLE).code == "held"
     run.hold = None
@@ -209,18 +181,18 @@ def test_until_an_outage_is_credited_nobody_moves_a_clock() -> None:
 
 
 def test_i4_what_was_held_is_judged_by_the_ledger_as_it_then_stands() -> None:
-    run = held_run()
+    run = opened()
     run.hold = "outage"
     run.ops(Op(1, item=1, value=[1]), Op(2, item=2, flag=True), Op(3, item=3, report="图不清"), at=CLOSING + 4 * MINUTE)
     outage(run, CLOSING - 2 * MINUTE, CLOSING + 3 * MINUTE)
     run.hold = None
     assert run.ops(Op(4, item=1, value=[2]), at=CLOSING + 4 * MINUTE).ok  # behind those that wait: their order is kept
-    assert judge(run, CLOSING + 4 * MINUTE).ok
+    assert run.judge(CLOSING + 4 * MINUTE).ok
     sitting = run.sitting
     assert (sitting.held, sitting.answered, sitting.flagged, sitting.reports, run.kept) == (0, 1, 2, 1, [])
     assert fold_answers(run.events).values == {1: [2]}
     events = len(run.events)
-    assert judge(run, CLOSING + 4 * MINUTE).ok  # I3: a second closer judges nothing
+    assert run.judge(CLOSING + 4 * MINUTE).ok  # I3: a second closer judges nothing
     assert len(run.events) == events
     assert run.answer(5, item=2, at=CLOSING + 4 * MINUTE).ok
     assert run.events[-1].kind == "answered"
@@ -229,12 +201,12 @@ def test_i4_what_was_held_is_judged_by_the_ledger_as_it_then_stands() -> None:
 
 @pytest.mark.parametrize(("over", "late"), [(GRACE, False), (GRACE + 1, True)])
 def test_i4_judged_late_is_kept_apart(over: int, late: bool) -> None:
-    run = held_run()
+    run = opened()
     run.hold = "clock"
     run.answer(1, at=CLOSING + GRACE + 1)
     run.sitting.closes_at = CLOSING + 1 + GRACE - over  # the boundary, whatever moved the closing time
     run.hold = None
-    judge(run, CLOSING + 2 * MINUTE)
+    run.judge(CLOSING + 2 * MINUTE)
     assert [(kept.op, kept.reason, kept.at) for kept in run.kept] == ([(1, "late", CLOSING + GRACE + 1)] if late else [])
     assert run.sitting.answered == (0 if late else 1)
     assert (fold_answers(run.events).values == {}) is late
@@ -242,7 +214,7 @@ def test_i4_judged_late_is_kept_apart(over: int, late: bool) -> None:
 
 @pytest.mark.parametrize("in_time", [True, False])
 def test_i5_a_held_hand_in_ends_it_once_when_judged(in_time: bool) -> None:
-    run = held_run()
+    run = opened()
     run.hold = "outage"
     at = CLOSING + 3 * MINUTE
     assert run.ops(Op(1, item=1, value=[1]), Op(2, submit=True), at=at).ok
@@ -250,7 +222,7 @@ def test_i5_a_held_hand_in_ends_it_once_when_judged(in_time: bool) -> None:
     if in_time:
         outage(run, CLOSING - 2 * MINUTE, CLOSING + 2 * MINUTE)
     run.hold = None
-    judge(run, at)
+    run.judge(at)
     assert run.sitting.end_kind == ("submitted" if in_time else None)
     assert run.do(Close(*run.key), at).ok
     assert run.sitting.end_kind == ("submitted" if in_time else "timed_out")
@@ -264,12 +236,12 @@ def test_i5_a_held_hand_in_ends_it_once_when_judged(in_time: bool) -> None:
 
 
 def test_i6_a_new_page_while_operations_are_held() -> None:
-    run = held_run()
+    run = opened()
     run.hold = "clock"
     run.answer(1, at=CLOSING + GRACE + 1)
     assert run.open(page="page-two", at=CLOSING + GRACE + 2).ok
     assert run.do(Operations(*run.key, epoch=2, ops=[Op(1, item=2, value=[3])]), CLOSING + GRACE + 3).ok
     run.hold = None
-    judge(run, CLOSING + GRACE + 4)
+    run.judge(CLOSING + GRACE + 4)
     assert [(kept.epoch, kept.op) for kept in run.kept] == [(1, 1), (2, 1)]
     assert run.do(Close(*run.key), CLOSING + GRACE + 5).ok

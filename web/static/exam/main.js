@@ -200,6 +200,8 @@ class Page {
       this.#notices.say({ title: t("message_title", { time }), text: detail.text });
     } else if (kind === "credited") {
       this.#notices.say({ tone: "ok", text: t("credited", { n: Math.max(1, Math.round(detail.ms / 60_000)) }) });
+    } else if (kind === "server_away") {
+      this.#notices.say({ tone: "ok", text: t("server_away", { n: Math.max(1, Math.round(detail.ms / 60_000)) }) });
     } else if (kind === "early") {
       this.#dialogs.sayEarly(detail.waitMs, sitting.clock.serverNow());
     } else if (kind === "refused") {

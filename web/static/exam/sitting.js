@@ -33,6 +33,7 @@ export class Sitting extends EventTarget {
   #opening = false;
   #lastN = -1;
   #version = 0;
+  #outageMs = null;
   #refused = [];
   #reopenings = 0;
   #askAgain = null;
@@ -377,7 +378,10 @@ export class Sitting extends EventTarget {
     const paused = status.state === "paused";
     const before = this.clock.remaining();
     this.clock.sync({ ...pick(status, ["remaining_ms", "server_ms"]), running: !paused }, sentAt);
-    if (before !== null && status.remaining_ms - before > CREDIT_NEWS_MS) this.#news("credited", { ms: status.remaining_ms - before });
+    const away = this.#outageMs !== null && status.outage_ms > this.#outageMs;
+    this.#outageMs = status.outage_ms;
+    if (away) this.#news("server_away", { ms: status.remaining_ms });
+    else if (before !== null && status.remaining_ms - before > CREDIT_NEWS_MS) this.#news("credited", { ms: status.remaining_ms - before });
     this.paused = paused;
     this.locked = status.state === "open" && status.remaining_ms === 0;
     if (this.locked) this.#sender.flush();
