@@ -26,7 +26,6 @@ def _outage(draft: Draft, command: OutageCredit) -> Decision:
     ms = times.outage_credit(
         times.Gap(command.since, command.until, command.limit_ms - sitting.outage_ms),
         opened_at=sitting.opened_at,
-        last_at=sitting.last_at,
         closing=sitting.closes_at,
         grace_ms=sitting.grace_ms,
         stopped_at=sitting.stopped_at,

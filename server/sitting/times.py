@@ -94,17 +94,16 @@ class Gap(Struct, frozen=True):
     limit_ms: int
 
 
-def outage_credit(gap: Gap, *, opened_at: int, last_at: int, closing: int, grace_ms: int, stopped_at: int | None) -> int:
+def outage_credit(gap: Gap, *, opened_at: int, closing: int, grace_ms: int, stopped_at: int | None) -> int:
     """What a gap took from one sitting: only while it was open and its clock ran; 0 when nothing.
 
     The clock stands during the gap, so all of it from the opening on is given back, and whoever had less than
-    `RETURN_MS` left gets that long. A gap longer than the limit gives the limit. `last_at`: an event within the gap proves
-    that the server was alive until then.
+    `RETURN_MS` left gets that long. A gap longer than the limit gives the limit. An event of the sitting within the gap shortens
+    nothing: it may have been stored in the moment between the waking and the noting, so up to a beat too much is given.
     """
     if closing + grace_ms <= gap.since or (stopped_at is not None and stopped_at < gap.until):
         return 0
-    start = max(gap.since, opened_at, last_at if last_at < gap.until else 0)
-    lost = gap.until - start
+    lost = gap.until - max(gap.since, opened_at)
     if lost <= 0:
         return 0
     if lost > gap.limit_ms:

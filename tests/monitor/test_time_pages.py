@@ -112,7 +112,7 @@ def test_a_suspect_clock_is_shown_and_decided_with_a_reason(web: Web, core: Core
     core.closer.doubt.references = References(lambda: clock.now() + timedelta(minutes=10))
     core.closer.tick()
     assert 'id="clock-notice" role="alert">' in web.enter("invigilator").get(web.url()).text
-    assert "600.0 s ahead of it" in browser.get("/board/clocks").text
+    assert "600 s ahead of it" in browser.get("/board/clocks").text
     form = {"chosen": "server", "reason": "已核对"}
     assert web.enter("invigilator").post("/board/clocks", data=form).status_code == 403
     assert browser.post("/board/clocks", data={"chosen": "server", "reason": ""}).status_code == 422
