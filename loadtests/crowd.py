@@ -13,6 +13,7 @@ import json
 import secrets
 import sys
 import time
+from hashlib import sha256
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -47,6 +48,7 @@ class Status(msgspec.Struct):
     answered: int = 0
     receipt: dict[str, Any] | None = None
     order: list[tuple[int, list[int]]] | None = None
+    package: dict[str, Any] | None = None
 
 
 _status = msgspec.json.Decoder(Status).decode
@@ -97,6 +99,7 @@ class Seat:
         self.state, self.epoch, self.op, self.version, self.answered = "waiting", 0, 0, 0, 0
         self.order: list[tuple[int, list[int]]] = []
         self.outbox: list[dict[str, Any]] = []
+        self.package: str | None = None
         self.bell, self.ended = asyncio.Event(), asyncio.Event()
         self.ended_at = 0.0
         self.pulsing: asyncio.Task[None] | None = None
@@ -108,7 +111,7 @@ class Seat:
 
     async def open(self, tally: Tally, until: float) -> bool:
         """Open, or load the page anew; the time counts from the first try to the paper."""
-        page = json.dumps({"page": secrets.token_hex(8)}).encode()
+        page = json.dumps({"page": secrets.token_hex(8)} | ({"package": self.package} if self.package else {})).encode()
         began = time.monotonic()
         while time.monotonic() < until:
             answer = await self.saves.post("/exam/api/open", page)
@@ -139,12 +142,22 @@ class Seat:
             if answer.status == 200:
                 self.version = status.version
                 self._hear(status)
+                if status.package is not None and self.package != status.package["digest"]:
+                    await self._fetch(status.package, tally)
             elif answer.status == 0 and self.hung_up:
                 self.hung_up = False  # a page load or the end: the next pulse is another page's
                 await self.loaded.wait()
             elif not (answer.status == 409 and status.error == "fenced" and (not self.loaded.is_set() or epoch != self.epoch)):
                 tally.wrong(f"pulse {answer.status} {status.error}".strip())
                 await asyncio.sleep(self.rng.uniform(*RETRY_S))
+
+    async def _fetch(self, offered: dict[str, Any], tally: Tally) -> None:
+        """The sealed paper, as the page fetches it while it waits."""
+        answer = await self.pulses.get(f"/exam/api/package/{offered['digest']}")
+        if answer.status == 200 and sha256(answer.body).hexdigest() == offered["digest"]:
+            self.package = offered["digest"]
+        elif answer.status not in (0, 404):  # a connection that is gone is the next pulse's to tell; 404: it has ended meanwhile
+            tally.wrong(f"package {answer.status}")
 
     def _hear(self, status: Status) -> None:
         if status.state:

@@ -194,6 +194,7 @@ class CandidateApi:
                 terms=exam.terms,
                 order=order,
                 paper_digest="" if paper is None else paper.digest,
+                form_id=None if paper is None else paper.form_id,
             )
         )
         core.bus.seen(PRESENCE, given.key)

@@ -97,6 +97,8 @@ class Open(Command, frozen=True):
     terms: Terms
     order: list[list[Any]] | None = None
     paper_digest: str = ""
+    form_id: int | None = None
+    """The form the order was drawn for; None: not looked at."""
 
 
 class Operations(Command, frozen=True):

@@ -110,7 +110,8 @@ def _first_opening_refused(draft: Draft, command: Open, bell_at: int) -> str | N
         return "other_device"
     if draft.at > bell_at + terms.latest_entry_ms and not sitting.admit_late and draft.hold is None:
         return "too_late"
-    return "nothing" if not command.order or sitting.form_id is None else None
+    other = command.form_id is not None and command.form_id != sitting.form_id
+    return "nothing" if not command.order or sitting.form_id is None or other else None
 
 
 def _open_again(draft: Draft, command: Open) -> Decision:

@@ -69,6 +69,17 @@ def test_opening_between_bell_and_latest_entry(at: int, code: str) -> None:
     assert run.open(at).code == code
 
 
+@pytest.mark.parametrize(("form_id", "code"), [(5, "ok"), (6, "nothing"), (None, "ok")])
+def test_an_order_drawn_for_another_form_opens_nothing(form_id: int | None, code: str) -> None:
+    run = Run()
+    run.admit()
+    run.arrive()
+    run.identify()
+    command = Open(*run.key, device=PC, page="page-one", terms=TERMS, order=ORDER, paper_digest="ab", form_id=form_id)
+    outcome = run.do(command, BELL)
+    assert (outcome.code, outcome.first) == (code, code == "ok")
+
+
 def test_opening_waits_for_the_bell_of_the_chief() -> None:
     run = Run()
     run.admit()
