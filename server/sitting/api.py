@@ -23,7 +23,7 @@ from server.sitting.events import CANDIDATE_KINDS, Event
 from server.sitting.exams import Exam
 from server.sitting.operations import shape_problem
 from server.sitting.package_api import offered, send_package
-from server.sitting.practice import PRACTICE
+from server.sitting.practice import practice
 from server.sitting.shelf import Paper
 from server.sitting.state import ENDED, Answers, Sitting, fold_answers
 from server.sitting.tokens import Pass
@@ -75,9 +75,9 @@ class CandidateApi:
         elif name == "GET pulse":
             await self._pulse(scope, given, send)
         else:
-            await self._rarely(name, asked, given, receive, send)
+            await self._rarely(name, scope, asked, given, receive, send)
 
-    async def _rarely(self, name: str, asked: Asked, given: Pass, receive: Receive, send: Send) -> None:
+    async def _rarely(self, name: str, scope: Scope, asked: Asked, given: Pass, receive: Receive, send: Send) -> None:
         try:
             if name == "POST open":
                 await self._open(asked, given, receive, send)
@@ -86,7 +86,7 @@ class CandidateApi:
             elif name.startswith(PACKAGE):
                 await send_package(self.core, given, name[len(PACKAGE) :], send)
             elif name == "GET practice":
-                await reply(send, 200, PRACTICE)
+                await reply(send, 200, practice(scope.get("query_string", b"")))
             else:
                 await reply(send, 404, {"error": "not_found"})
         except ItemBankError as error:

@@ -71,6 +71,10 @@ def test_me_and_waiting(candidate: Maker, exam: Exam) -> None:
     assert me["exam_state"] == "scheduled"
     assert one.http.get("/exam/room").status_code == 200
     assert one.http.get("/exam/api/practice").json()["order"]
+    for language, has_chinese in (("zh", True), ("en", False)):
+        text = json.dumps(one.http.get(f"/exam/api/practice?lang={language}").json(), ensure_ascii=False)
+        assert bool(re.search("[\u4e00-\u9fff]", text)) == has_chinese
+        assert bool(re.search("[Pp]ractice[: ]", text)) != has_chinese
 
 
 def test_no_paper_before_the_bell_by_any_path(candidate: Maker, clock: FakeClock, exam: Exam, core: Core) -> None:

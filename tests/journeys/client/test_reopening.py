@@ -77,6 +77,21 @@ def test_a_reload_keeps_everything_and_sends_nothing_twice(room: Room, server: F
     assert server.sitting.ops[2] == {}
 
 
+def test_a_reload_comes_back_to_the_same_question(room: Room, server: FakeServer) -> None:
+    room.cell(7).click()
+    room.page.reload()
+    room.opened()
+    room.is_at(7)
+    assert "jikao.place.7-12" in room.outbox()["local"]
+    room.page.evaluate("localStorage.setItem('jikao.place.7-12', '999')")
+    room.page.reload()
+    room.opened()
+    room.is_at(1)
+    room.hand_in()
+    expect(room.page.locator("#cleared")).to_be_visible()
+    assert room.outbox()["local"] == []
+
+
 def test_the_language_changes_in_the_middle(room: Room, server: FakeServer) -> None:
     room.answer(4, "A")
     room.page.locator(".exam-tools .language button").click()

@@ -3,6 +3,7 @@
  */
 import { TimeAnnouncer } from "./announce.js";
 import { byId, setText, show } from "./dom.js";
+import * as place from "./place.js";
 import { Sitting } from "./sitting.js";
 import { Tab } from "./tabs.js";
 import { beijing, clockText, setStrings, t } from "./text.js";
@@ -146,14 +147,17 @@ class Page {
 
   #openWorkspace() {
     const sitting = this.#sitting;
-    this.#workspace = new Workspace(byId("exam-work"), "exam", sitting.paper, sitting.answers, {
+    const actions = {
       answer: (slot, value) => sitting.answer(slot, value),
       flag: (slot, on) => sitting.flag(slot, on),
       report: (question) => this.#report(question),
       handIn: () => this.#handIn(),
       locked: () => sitting.paused || sitting.locked || sitting.handingIn,
       reported: (slot) => sitting.reported.has(slot),
-    });
+      seen: (slot) => place.remember(sitting.key, slot),
+    };
+    const { paper, answers, key } = sitting;
+    this.#workspace = new Workspace(byId("exam-work"), "exam", paper, answers, actions, place.remembered(key));
     byId("main").focus({ preventScroll: true });
   }
 

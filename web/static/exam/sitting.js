@@ -11,6 +11,7 @@ import { handOver } from "./handover.js";
 import { Outbox } from "./outbox.js";
 import { PaperPackage } from "./package.js";
 import { Paper } from "./paper.js";
+import * as place from "./place.js";
 import { Pulse } from "./pulse.js";
 import { forNewEpoch, heldBy, sameChange } from "./reconcile.js";
 import { Sender } from "./sender.js";
@@ -435,6 +436,7 @@ export class Sitting extends EventTarget {
     const still = leftovers.filter(({ epoch, op }) => epoch !== this.#sender.epoch || left.has(`${epoch} ${op}`));
     await handOver(still, this.#sender, this.#outbox);
     await this.#outbox.clear();
+    place.forget(this.key);
     this.#outbox.close();
     this.dispatchEvent(new Event("cleared"));
   }

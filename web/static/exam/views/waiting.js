@@ -63,7 +63,8 @@ export class WaitingRoom {
   }
 
   async #offerPractice() {
-    const reply = await get("practice");
+    const language = document.documentElement.lang.startsWith("zh") ? "zh" : "en";
+    const reply = await get(`practice?lang=${language}`);
     if (!reply.known || reply.status !== 200 || byId("waiting").hidden) return;
     const { paper: source, order } = reply.body;
     const answers = new Answers();

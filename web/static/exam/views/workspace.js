@@ -25,9 +25,11 @@ export class Workspace {
    * @param {import("../paper.js").Paper} paper
    * @param {import("../answers.js").Answers} answers
    * @param {{ answer: Function, flag: Function, report?: Function, handIn?: Function, locked: () => boolean,
-   *   reported: (slot: number) => boolean }} actions without `report` and `handIn` those buttons are not there
+   *   reported: (slot: number) => boolean, seen?: (slot: number) => void }} actions without `report` and `handIn` those
+   *   buttons are not there; `seen` hears which question is on screen
+   * @param {number | null} slot the question to begin with; the first one when null or not of this paper
    */
-  constructor(root, prefix, paper, answers, actions) {
+  constructor(root, prefix, paper, answers, actions, slot = null) {
     this.#root = root;
     this.#paper = paper;
     this.#answers = answers;
@@ -42,7 +44,7 @@ export class Workspace {
     answers.addEventListener("change", ({ detail }) => this.#changed(detail.slot));
     for (const question of paper.questions) this.#refreshCell(question);
     this.#unlisten = listen({ optionCount: () => this.current.options.length, act: (key) => this.#key(key) });
-    this.go(0, "start");
+    this.go(paper.positionOf(slot) ?? 0, "start");
   }
 
   get current() {
@@ -54,6 +56,7 @@ export class Workspace {
     if (position < 0 || position >= this.#paper.size) return;
     const inSheet = this.#sheet.holdsFocus();
     this.position = position;
+    this.#actions.seen?.(this.current.slot);
     this.#question.show(this.current, this.#paper.size);
     this.#sheet.setCurrent(position);
     this.refresh();
