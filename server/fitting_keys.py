@@ -5,6 +5,7 @@ another key is refused before anything is read or written, so that no database e
 """
 
 import hashlib
+from collections.abc import Iterable
 from datetime import datetime
 
 from sqlmodel import Field, Session, SQLModel, select
@@ -36,19 +37,23 @@ def open_keys(dbs: Databases, settings: Settings, now: datetime) -> Keyring:
         with transaction(dbs) as db:
             note(db, keyring, now)
         return keyring
-    lacking = [f"{purpose}.key" for purpose in PURPOSES if not (settings.keys / f"{purpose}.key").exists()]
+    lacking = [f"{purpose}.key" for purpose in PURPOSES if purpose in noted and not (settings.keys / f"{purpose}.key").exists()]
     if lacking:
         raise KeyringError(f"{settings.keys} lacks {', '.join(lacking)}: put the keys of this database back before anything else")
     keyring = Keyring.open_folder(settings.keys)
-    foreign = [f"{purpose}.key" for purpose in PURPOSES if fingerprint(keyring, purpose) != noted[purpose]]
+    foreign = [f"{purpose}.key" for purpose in PURPOSES if purpose in noted and fingerprint(keyring, purpose) != noted[purpose]]
     if foreign:
         raise KeyringError(f"{', '.join(foreign)} in {settings.keys} belongs to another database: put the right keys back")
+    later = [purpose for purpose in PURPOSES if purpose not in noted]
+    if later:  # purposes that came with a later version
+        with transaction(dbs) as db:
+            note(db, keyring, now, later)
     return keyring
 
 
-def note(db: Session, keyring: Keyring, now: datetime) -> None:
-    """Remember which keys a new database is written with."""
-    for purpose in PURPOSES:
+def note(db: Session, keyring: Keyring, now: datetime, purposes: Iterable[str] = PURPOSES) -> None:
+    """Remember which keys a database is written with."""
+    for purpose in purposes:
         db.add(KeyFingerprint(purpose=purpose, digest=fingerprint(keyring, purpose), noted_at=now))
     trail.append(db, trail.SYSTEM, "keys.noted", "installation:keys", now=now)
 

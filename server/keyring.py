@@ -13,7 +13,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-PURPOSES = ("paper", "answer_key", "item_body", "id_number", "blind_index", "token")
+PURPOSES = ("paper", "answer_key", "item_body", "id_number", "blind_index", "token", "recovery")
 KEY_BYTES = 32
 NONCE_BYTES = 12
 

@@ -46,6 +46,7 @@ ACTIONS: Mapping[str, frozenset[str]] = {
         # the room
         "board.see": "exam_officer invigilator supervisor",
         "room.act": "exam_officer invigilator",
+        "recovery.take": "exam_officer invigilator",
         "outage.decide": "exam_officer",
         "clock.confirm": "exam_officer administrator",
         # results

@@ -28,6 +28,7 @@ WHY: dict[str, str] = {
     "closed": _("Came after the end"),
     "fenced": _("Came from a page or PC that was no longer valid"),
     "fork": _("Came in two different versions"),
+    "carried": _("Carried here in a recovery file"),
 }
 """Reason of the writer -> msgid."""
 
@@ -76,8 +77,15 @@ def listed(db: Session, scope: Scope) -> list[KeptGroup]:
     for row in db.execute(wanted.order_by(col(QuarantinedOperation.at))):
         if row.entry_no in people:
             by_entry[row.entry_no].append(row)
-    orders = _orders(db, scope.exam.id, list(by_entry))
-    groups = [_group(people[entry_no], rows, orders.get(entry_no, [])) for entry_no, rows in by_entry.items()]
+    carried = {entry_no for entry_no, rows in by_entry.items() if any(row.reason == "carried" for row in rows)}
+    came = admission.journaled(db, scope.exam.id, carried)
+    left = {
+        entry_no: [row for row in rows if (entry_no, row.epoch, row.op, row.digest) not in came]
+        for entry_no, rows in by_entry.items()
+    }
+    found = {entry_no: rows for entry_no, rows in left.items() if rows}
+    orders = _orders(db, scope.exam.id, list(found))
+    groups = [_group(people[entry_no], rows, orders.get(entry_no, [])) for entry_no, rows in found.items()]
     return sorted(groups, key=lambda group: group.last_at, reverse=True)
 
 

@@ -221,6 +221,7 @@ class CandidateApi:
             **await self._delivery(paper, wanted),
             "paper_digest": paper.digest,
             "hand_in_from_ms": sitting.hand_in_at,
+            "recovery": self.core.recovery.offer(given, sitting.epoch),
         }
         if outcome.first and sitting.message_n is None:  # nothing to read: a start storm is a storm of these
             answer |= {"order": wanted.order, **_so_far(NOTHING), "device_epoch": sitting.epoch, "messages": []}

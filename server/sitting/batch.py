@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import structlog
 
-from server.sitting.commands import AdmitLate, Command, Hold, Key, Operations, Outcome, Quarantined, StaffCommand
+from server.sitting.commands import AdmitLate, Carry, Command, Hold, Key, Operations, Outcome, Quarantined, StaffCommand
 from server.sitting.decisions import Decision
 from server.sitting.events import Event
 from server.sitting.operations import content_of
@@ -51,6 +51,8 @@ class Batch:
                 sitting = self.before.get(command.key)
                 if sitting is not None and (command.epoch < sitting.epoch or command.ops[0].op <= sitting.ack):
                     wanted.append((*command.key, command.epoch, command.ops[0].op, command.ops[-1].op))
+            elif isinstance(command, Carry):
+                wanted.append((*command.key, command.epoch, command.ops[0].op, command.ops[-1].op))
         if wanted:
             self.seen = self.store.seen(self.connection, wanted)
 
@@ -125,6 +127,8 @@ def _audit_row(command: StaffCommand, decision: Decision, now_ms: int) -> dict[s
     second = getattr(command, "second", None)
     if second is not None:
         detail["second"] = [second.kind, second.id, second.name]
+    if isinstance(command, Carry):
+        detail |= command.facts
     if hasattr(command, "ms"):
         detail["ms"] = command.ms
     return {

@@ -225,8 +225,16 @@ class AdmitLate(StaffCommand, frozen=True):
     operations: list[KeptApart]
 
 
+class Carry(StaffCommand, frozen=True):
+    """Keep apart what a recovery file brought: operations of one page, numbers rising. `facts` go to the audit row."""
+
+    epoch: int
+    ops: list[Op]
+    facts: dict[str, Any]
+
+
 class Quarantined(Struct, frozen=True):
-    """An operation to keep apart: `reason` late, closed, fenced or fork."""
+    """An operation to keep apart: `reason` late, closed, fenced, fork or carried."""
 
     epoch: int
     op: int

@@ -16,6 +16,7 @@ from server.db import Databases, reading
 from server.keyring import Keyring
 from server.sitting.closer import Closer
 from server.sitting.package import Packages
+from server.sitting.recovery import Recovery
 from server.sitting.shelf import Shelf
 from server.sitting.store import store_for
 from server.sitting.tokens import Tokens
@@ -51,6 +52,7 @@ class Core:
         self.closer = Closer(dbs, self.writer, clock)
         self.shelf = Shelf(Packages(dbs, keyring, clock))
         self.writer.hold = self.closer.vigil.hold
+        self.recovery = Recovery(keyring)
         self.tokens = Tokens(keyring.key("token"), clock, secure=secure)
         self._closer_runs = closer_runs
         self._readers: anyio.CapacityLimiter | None = None

@@ -11,7 +11,7 @@ from msgspec import UNSET
 
 from server.sitting import events as ev
 from server.sitting import times
-from server.sitting.commands import Op, Operations, Quarantined, Seen
+from server.sitting.commands import Carry, Op, Operations, Quarantined, Seen
 from server.sitting.decisions import Decision, Draft
 from server.sitting.state import ENDED, OPEN
 
@@ -94,6 +94,22 @@ def operations(draft: Draft, command: Operations, seen: Seen) -> Decision:
             _keep_apart(draft, command.epoch, left, code)
         wait = (sitting.hand_in_at or 0) - draft.at if code == "too_early" else None
         return draft.answer(code, op=op.op, wait_ms=wait)
+    return draft.answer()
+
+
+def carried(draft: Draft, command: Carry, seen: Seen) -> Decision:
+    """What a recovery file brought is kept apart, but for what the server has already."""
+    sitting = draft.sitting
+    if sitting.epoch == 0:
+        return draft.answer("not_open")
+    if command.epoch > sitting.epoch:
+        return draft.answer("fork")
+    if any(op.item > sitting.total for op in command.ops):
+        return draft.answer("malformed")
+    fresh = [op for op in command.ops if not _stored(command.epoch, op, seen)]
+    if not fresh:
+        return draft.answer("nothing")
+    _keep_apart(draft, command.epoch, fresh, "carried")
     return draft.answer()
 
 

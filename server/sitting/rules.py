@@ -14,6 +14,7 @@ from server.sitting.commands import (
     Absent,
     Admit,
     Arrive,
+    Carry,
     Close,
     Command,
     Hold,
@@ -24,7 +25,7 @@ from server.sitting.commands import (
 )
 from server.sitting.decisions import SYSTEM, Decision, Draft
 from server.sitting.held import HOLDS
-from server.sitting.operations import operations
+from server.sitting.operations import carried, operations
 from server.sitting.state import ABSENT, ADMITTED, ENDED, OPEN, WAITING, Sitting
 
 
@@ -38,6 +39,8 @@ def decide(sitting: Sitting, command: Command, at: int, seen: Seen, hold: Hold |
         return Decision(Outcome("unknown"), sitting)
     if isinstance(command, Operations):
         return operations(draft, command, seen)
+    if isinstance(command, Carry):
+        return carried(draft, command, seen)
     return _RULES[type(command)](draft, command)
 
 

@@ -306,4 +306,9 @@ class Store(ABC):
 
 def digest(kept: Quarantined) -> str:
     """Names a quarantined operation by its content."""
-    return hashlib.sha256(ev.canonical(kept.content)).hexdigest()[:32]
+    return digest_of(kept.content)
+
+
+def digest_of(content: dict[str, Any]) -> str:
+    """The same of a content."""
+    return hashlib.sha256(ev.canonical(content)).hexdigest()[:32]

@@ -19,8 +19,11 @@ from types import SimpleNamespace
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
+from server.keyring import Keyring
 from server.pages import WEB, env, language
 from server.sitting import package
+from server.sitting.recovery import Recovery
+from server.sitting.tokens import Pass
 
 JSON = dict[str, Any]
 PICTURE = (
@@ -164,6 +167,7 @@ class FakeServer:
         self.requests: list[JSON] = []
         self.opens: list[JSON] = []
         self.signed_in = True
+        self.recovery = Recovery(Keyring.ephemeral())
         self.closing = False
         self.key = secrets.token_bytes(32)
         self.given_key = self.key
@@ -280,6 +284,7 @@ class FakeServer:
                 "device_epoch": sitting.device_epoch,
                 "hand_in_from_ms": int(sitting.hand_in_from * 1000),
                 "messages": [],
+                "recovery": self.recovery.offer(Pass(7, 12, "5"), sitting.epoch),
             }
 
     def _new_epoch(self, page: str) -> None:

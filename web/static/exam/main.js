@@ -10,12 +10,14 @@ import { beijing, clockText, setStrings, t } from "./text.js";
 import { Dialogs } from "./views/dialogs.js";
 import { showCleared, showFinished, showStopped } from "./views/finish.js";
 import { Header } from "./views/header.js";
+import { Help } from "./views/help.js";
 import { Notices } from "./views/notices.js";
 import { WaitingRoom } from "./views/waiting.js";
 import { Workspace } from "./views/workspace.js";
 import { startWatermark } from "./watermark.js";
 
 const OFFLINE_PATIENCE_MS = 2000;
+const STRANDED_MS = 60_000;
 
 class Page {
   #sitting;
@@ -25,6 +27,7 @@ class Page {
   #dialogs = new Dialogs();
   #announcer = new TimeAnnouncer(byId("time-said"));
   #waiting;
+  #help;
   #workspace = null;
   #screen = "waiting";
   #offlineSince = null;
@@ -33,6 +36,7 @@ class Page {
   constructor(me) {
     this.#sitting = new Sitting(me, (record) => this.#reportText(record));
     this.#waiting = new WaitingRoom(me);
+    this.#help = new Help(this.#sitting);
     this.#sitting.addEventListener("change", () => this.#refreshSoon());
     this.#sitting.addEventListener("news", ({ detail }) => this.#say(detail));
     this.#sitting.addEventListener("cleared", showCleared);
@@ -124,7 +128,10 @@ class Page {
     this.#offlineSince = away ? (this.#offlineSince ?? performance.now()) : null;
     const long = away && performance.now() - this.#offlineSince > OFFLINE_PATIENCE_MS;
     const zero = away && sitting.clock.remaining() === 0 && !sitting.paused;
-    this.#notices.keep("offline", long && !zero && !sitting.handingIn, { tone: "warn", title: t("offline_title"), text: t("offline_text") });
+    const stranded = away && sitting.unsaved > 0 && performance.now() - this.#offlineSince > STRANDED_MS;
+    const help = { text: t("help"), act: () => this.#help.open() };
+    this.#notices.keep("stranded", stranded, { tone: "warn", title: t("stranded_title"), text: t("stranded_text"), button: help });
+    this.#notices.keep("offline", long && !stranded && !zero && !sitting.handingIn, { tone: "warn", title: t("offline_title"), text: t("offline_text") });
     this.#notices.keep("zero", zero, { tone: "warn", title: t("offline_title"), text: t("zero_offline") });
     this.#notices.keep("locked", open && sitting.locked && !zero, { title: t("locked_title"), text: t("locked_text") });
     this.#notices.keep("not_kept", open && sitting.keeps === false, { tone: "warn", text: t("not_kept") });

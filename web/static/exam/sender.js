@@ -49,6 +49,11 @@ export class Sender extends EventTarget {
     return this.#epoch;
   }
 
+  /** The highest operation the server has acknowledged. */
+  get acked() {
+    return this.#acked;
+  }
+
   /** Start in a new epoch with the operations it begins with (numbered, kept in the outbox already). `oneByOne`: after 422. */
   adopt(epoch, records, { oneByOne = false } = {}) {
     this.#epoch = epoch;

@@ -14,6 +14,7 @@ import { Paper } from "./paper.js";
 import * as place from "./place.js";
 import { Pulse } from "./pulse.js";
 import { forNewEpoch, heldBy, sameChange } from "./reconcile.js";
+import { recoveryFile } from "./recovery.js";
 import { Sender } from "./sender.js";
 
 const OPEN_TIMEOUT_MS = 30_000;
@@ -40,6 +41,7 @@ export class Sitting extends EventTarget {
   #askAgain = null;
   #apart = 0;
   #shown = new Set();
+  #recovery = null;
 
   phase = "waiting";
   /** Why the page waits: `not_yet`, `identity`, `other_device`, `paper`, `plain`, `unreachable`. */
@@ -135,6 +137,30 @@ export class Sitting extends EventTarget {
     this.#changed();
   }
 
+  /** Whether the server gave this page what a recovery file needs. */
+  get canRecover() {
+    return this.#recovery !== null;
+  }
+
+  /** What is unsent, as a file only the server can read: `{ blob, count, serverMs }`. */
+  async recover() {
+    const serverMs = Math.round(this.clock.serverNow());
+    const ops = this.#outbox.records().map((record) => this.#sender.wire(record));
+    const { answered, flagged } = this.answers.counts(this.paper.questions);
+    const remaining = this.clock.remaining();
+    const state = {
+      answered,
+      flagged,
+      remaining_ms: remaining === null ? null : Math.round(remaining),
+      handing_in: this.handingIn,
+      paused: this.paused,
+      locked: this.locked,
+      slot: place.remembered(this.key) ?? 0,
+    };
+    const blob = await recoveryFile(this.#recovery, { page: this.#page, ack: this.#sender.acked, made_ms: serverMs, state, ops });
+    return { blob, count: ops.length, serverMs };
+  }
+
   /** This page steps aside (`other_window`: another page of this computer goes on). */
   stop(why) {
     if (this.phase === "ended" || this.phase === "stopped") return;
@@ -214,6 +240,7 @@ export class Sitting extends EventTarget {
     );
     if (!again) this.#show(server, send);
     this.handInFromMs = body.hand_in_from_ms ?? null;
+    this.#recovery = body.recovery ?? null;
     this.reported = new Set([...server.reports, ...this.reported]);
     this.phase = "open";
     this.handingIn = send.some((record) => record.submit);

@@ -9,13 +9,14 @@ export class Notices {
   #kept = new Map();
 
   /** A standing notice, there as long as `on`. */
-  keep(key, on, { tone = "info", title = "", text }) {
+  keep(key, on, { tone = "info", title = "", text, button = null }) {
     const shown = this.#kept.get(key);
     if (!on) {
       shown?.remove();
       this.#kept.delete(key);
     } else if (!shown) {
       const notice = el("div", { class: `alert ${tone}` }, el("p", {}, title && el("strong", {}, `${title} `), el("span", {}, text)));
+      if (button) notice.append(el("button", { type: "button", class: "btn", onclick: button.act }, button.text));
       this.#kept.set(key, notice);
       this.#root.append(notice);
     } else {
