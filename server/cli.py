@@ -117,12 +117,13 @@ def serve(
     """Serve the product on JIKAO_HOST:JIKAO_PORT until a signal."""
     from server import serving
     from server import workers as processes
-    from server.app import create_app
 
     settings = load(workers=workers, tls_cert=tls_cert, tls_key=tls_key)
     logs.configure(settings.log_level)
     migrations.must_be_current(settings.url)
     if settings.workers == 1:
+        from server.app import create_app
+
         serving.serve(create_app(settings), settings, ready=f"Jikao serves on {settings.origin}")
         return
     commands.check_many(settings, say)

@@ -94,6 +94,8 @@ class Worker:
         with contextlib.suppress(BlockingIOError):
             if os.read(self._pipe, 1000):
                 self._heard = now
+                if not self.ready and self._process is not None:
+                    log.info("worker_serves", worker=self.number, pid=self._process.pid, after_s=round(now - self._started, 1))
                 self.ready = True
 
     def _died(self, code: int, now: float) -> None:

@@ -58,6 +58,8 @@ class Chaos:
         self.ledger = Ledger()
         self.restarts: list[float] = []
         self.blows: Counter[str] = Counter()
+        self.settings: dict[str, str] = {}
+        """Further `JIKAO_*` of the server."""
 
     def prepare(self) -> tuple[int, list[Any]]:
         migrations.upgrade(self.url)
@@ -74,6 +76,7 @@ class Chaos:
             "JIKAO_DATA_DIR": str(self.folder),
             "JIKAO_DATABASE_URL": self.url,
             "JIKAO_PORT": str(self.port),
+            **self.settings,
         }
         with (self.folder / "server.log").open("ab") as sink:
             self.server = subprocess.Popen(
