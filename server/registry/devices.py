@@ -56,6 +56,23 @@ def _free_code(db: Session) -> str:
             return code
 
 
+def renew(db: Session, device_id: int, address: str, now: datetime) -> str:
+    """A new token for a known PC, whose old one is worth nothing from now on; audited."""
+    token = secrets.token_urlsafe(32)
+    db.execute(
+        update(Device)
+        .where(col(Device.id) == device_id)
+        .values(token_hash=token_digest(token), address=address, last_seen_at=now)
+    )
+    trail.append(db, trail.SYSTEM, "device.renewed", f"device:{device_id}", now=now)
+    return token
+
+
+def set_aside(db: Session, device_id: int, now: datetime) -> None:
+    """A PC that turned out to be another one: not listed as waiting any more. Its row stays, ids are never used again."""
+    db.execute(update(Device).where(col(Device.id) == device_id).values(last_seen_at=now - LISTED_FOR - timedelta(seconds=1)))
+
+
 def device_of(db: Session, token: str) -> Device | None:
     """The PC that holds `token`."""
     return db.exec(select(Device).where(col(Device.token_hash) == token_digest(token))).first()

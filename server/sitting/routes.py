@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Form, Request
-from fastapi.responses import RedirectResponse, Response
+from fastapi.responses import JSONResponse, RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
 
 from server.auth.staff import public
@@ -14,11 +14,9 @@ from server.registry.tables import Room
 from server.sitting import profile
 from server.sitting.api import CandidateApi
 from server.sitting.core import Core
-from server.sitting.entering import Entered, Place, enter, place_of
+from server.sitting.entering import Entered, Place, enter
+from server.sitting.pcs import PC_COOKIE, ThisPc, keep_pc, mirror, restore, this_pc
 from server.sitting.tokens import MAX_AGE_S
-
-PC_COOKIE = "jikao_pc"
-PC_MAX_AGE_S = 365 * 24 * 3600
 
 router = APIRouter(prefix="/exam", dependencies=[Depends(public)])
 
@@ -44,19 +42,18 @@ def install(app: FastAPI) -> Core:
 @router.get("")
 def sign_in_page(request: Request) -> Response:
     """The candidate's sign-in. A PC that is not known gets its cookie and shows its code until it is bound."""
-    place, code, token = _this_pc(request)
-    return _sign_in(request, place, code, token)
+    return _sign_in(request, this_pc(request))
 
 
 @router.post("/enter")
 def sign_in(request: Request, admission_no: Annotated[str, Form()] = "", secret: Annotated[str, Form()] = "") -> Response:
     """Sign in and go to the room, or the page again."""
     state = request.app.state
-    place, code, token = _this_pc(request)
-    result = enter(state.dbs, state.writer, state.keyring, place, admission_no, secret, state.clock.now())
+    pc = this_pc(request)
+    result = enter(state.dbs, state.writer, state.keyring, pc.place, admission_no, secret, state.clock.now())
     if not isinstance(result, Entered):
         message = translate(result.message, **result.params)
-        return _sign_in(request, place, code, token, status=result.status, error=message, admission_no=admission_no[:40])
+        return _sign_in(request, pc, status=result.status, error=message, admission_no=admission_no[:40])
     response = RedirectResponse("/exam/room", status_code=303)
     tokens = state.core.tokens
     response.set_cookie(
@@ -68,7 +65,7 @@ def sign_in(request: Request, admission_no: Annotated[str, Form()] = "", secret:
         secure=tokens.secure,
         path="/",
     )
-    _keep_pc(request, response, token)
+    keep_pc(request, response, pc.token)
     return response
 
 
@@ -83,6 +80,20 @@ async def room(request: Request) -> Response:
     return await run_in_threadpool(page, request, "exam/room.html", me=about, me_json=safe_json(about))
 
 
+@router.post("/pc")
+def same_pc(request: Request, mirror: Annotated[str, Form(max_length=400)] = "") -> Response:
+    """A browser that lost its PC cookie shows the mirror of it and is the same PC again; 200, or 403 for any other."""
+    state = request.app.state
+    with transaction(state.dbs) as db:
+        known = request.cookies.get(PC_COOKIE, "")
+        again = restore(db, state.keyring, mirror, devices.device_of(db, known) if known else None, request)
+    if again is None:
+        return JSONResponse({"error": "unknown_pc"}, status_code=403)
+    response = JSONResponse({"mirror": again[1]})
+    keep_pc(request, response, again[0])
+    return response
+
+
 @router.post("/leave")
 def leave(request: Request) -> Response:
     """Forget the candidate on this PC; the sitting is not touched."""
@@ -92,35 +103,24 @@ def leave(request: Request) -> Response:
     return response
 
 
-def _this_pc(request: Request) -> tuple[Place, str, str | None]:
-    """Where the request comes from, the PC's code, and a token if it has to be given one."""
-    state = request.app.state
-    now, address = state.clock.now(), request.client.host if request.client else ""
-    known = request.cookies.get(PC_COOKIE, "")
-    with reading(state.dbs) as db:
-        device = devices.device_of(db, known) if known else None
-        if device is not None:
-            return place_of(db, device, address), device.code, None
-    with transaction(state.dbs) as db:
-        token = devices.register(db, address, now)
-        device = devices.device_of(db, token)
-        assert device is not None
-        return place_of(db, device, address), device.code, token
-
-
 def _sign_in(
     request: Request,
-    place: Place,
-    code: str,
-    token: str | None,
+    pc: ThisPc,
     *,
     status: int = 200,
     error: str | None = None,
     admission_no: str = "",
 ) -> Response:
-    context: dict[str, Any] = {"error": error, "admission_no": admission_no, "seat": _seat(request, place), "pc_code": code}
+    context: dict[str, Any] = {
+        "error": error,
+        "admission_no": admission_no,
+        "seat": _seat(request, pc.place),
+        "pc_code": pc.code,
+        "pc_new": pc.is_new,
+        "pc_mirror": mirror(request.app.state.keyring, pc.place.device_id, pc.secret_digest),
+    }
     response = page(request, "exam/enter.html", status=status, **context)
-    _keep_pc(request, response, token)
+    keep_pc(request, response, pc.token)
     return response
 
 
@@ -130,16 +130,3 @@ def _seat(request: Request, place: Place) -> str | None:
     with reading(request.app.state.dbs) as db:
         room_row = db.get(Room, place.seat[0])
     return None if room_row is None else f"{room_row.number}-{place.seat[1]}"
-
-
-def _keep_pc(request: Request, response: Response, token: str | None) -> None:
-    if token is not None:
-        response.set_cookie(
-            PC_COOKIE,
-            token,
-            max_age=PC_MAX_AGE_S,
-            httponly=True,
-            samesite="lax",
-            secure=request.app.state.settings.secure_cookies,
-            path="/",
-        )

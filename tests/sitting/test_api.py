@@ -41,6 +41,48 @@ def test_sign_in_page_gives_the_pc_a_cookie_and_a_code(candidate: Maker) -> None
     assert "jikao_pc" in answer.cookies
 
 
+def mirror_of(answer: Any) -> str:
+    found = re.search(r'data-pc-mirror="([^"]+)"', answer.text)
+    assert found is not None
+    return found[1]
+
+
+def test_a_browser_that_lost_its_cookie_is_the_same_pc_again_and_a_copy_is_not_beside_it(candidate: Maker) -> None:
+    one, copy = candidate(1), candidate(1)
+    first = one.http.get("/exam")
+    mirror, cookie, code = mirror_of(first), one.http.cookies["jikao_pc"], re.search(r"<strong>(.*)</strong>", first.text)
+    assert "data-pc-new" in first.text
+    one.http.cookies.delete("jikao_pc")
+    assert "data-pc-new" in one.http.get("/exam").text
+    assert one.http.post("/exam/pc", data={"mirror": mirror + "x"}).status_code == 403
+    answer = one.http.post("/exam/pc", data={"mirror": mirror})
+    assert answer.status_code == 200
+    again = one.http.get("/exam")
+    assert code is not None
+    assert f"<strong>{code[1]}</strong>" in again.text
+    assert "data-pc-new" not in again.text
+    assert mirror_of(again) == answer.json()["mirror"] != mirror
+    assert copy.http.post("/exam/pc", data={"mirror": mirror}).status_code == 403  # traded already
+    copy.http.cookies.set("jikao_pc", cookie)
+    assert "data-pc-new" in copy.http.get("/exam").text  # and the old cookie is nobody's
+
+
+def test_a_lost_pc_cookie_does_not_weaken_the_fence(candidate: Maker, ring: Ring) -> None:
+    one, other = candidate(1), candidate(1)
+    mirror = mirror_of(one.http.get("/exam"))
+    assert one.enter().status_code == 303
+    ring()
+    assert one.open().status_code == 200
+    assert other.enter().status_code == 303
+    assert other.open("page-two-2").json()["error"] == "other_device"
+    one.http.cookies.clear()
+    assert one.http.get("/exam").status_code == 200
+    assert one.http.post("/exam/pc", data={"mirror": mirror}).status_code == 200
+    assert one.post("open", {"page": "page-three-3"}).status_code == 401  # a PC is no candidate
+    assert one.enter().status_code == 303
+    assert one.open("page-three-3").json()["epoch"] == 2
+
+
 @pytest.mark.parametrize(("admission_no", "secret"), [("20269999", None), (None, "000000"), ("", ""), ("1\x002", "x" * 100)])
 def test_a_refused_sign_in_says_the_same_whatever_was_wrong(candidate: Maker, admission_no: str, secret: str) -> None:
     answer = candidate(1).enter(secret=secret, admission_no=admission_no)

@@ -399,7 +399,7 @@ class Handler(BaseHTTPRequestHandler):
         if url.path.startswith("/static/"):
             self._static(url.path)
         elif url.path == "/exam":
-            self._page("exam/enter.html", error=query.get("error"), admission_no="", seat="3-12")
+            self._page("exam/enter.html", error=query.get("error"), admission_no="", seat="3-12", pc_mirror="", pc_new=False)
         elif url.path == "/exam/room":
             me = self.fake.me()
             text = json.dumps(me, ensure_ascii=False).replace("<", "\\u003c")

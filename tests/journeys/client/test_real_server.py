@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, Playwright, expect
 
 from server.clock import FakeClock, wall_clock
 from server.db import connect, reading
@@ -15,6 +15,7 @@ from server.keyring import Keyring
 from server.registry.rules import SessionProfile
 from server.sitting import reading as sittings
 from tests import factories
+from tests.journeys.client.killing import kill, launch
 from tests.live import LiveServer
 from tests.sitting.conftest import Exam, make_exam
 
@@ -111,6 +112,28 @@ def test_a_reload_and_a_second_computer(real: Real, context: BrowserContext) -> 
     expect(other.locator("#bell-title")).to_have_text("您的考试正在另一台电脑上进行")
     expect(page.locator("#exam")).to_be_visible()
     elsewhere.close()
+
+
+def test_a_browser_killed_right_after_sign_in_is_the_same_computer_again(
+    real: Real, playwright: Playwright, chromium: str, tmp_path: Path
+) -> None:
+    profile = tmp_path / "profile"
+    context = launch(playwright, chromium, profile)
+    page = context.pages[0]
+    sign_in(page, real, 3)
+    expect(page.locator("#exam")).to_be_visible(timeout=30_000)
+    page.keyboard.press("1")
+    expect(page.locator("#save-badge")).to_have_attribute("data-state", "saved")
+    assert kill(profile) > 0
+    context = launch(playwright, chromium, profile)
+    page = context.pages[0]
+    page.goto(f"{real.url}/exam/room")
+    if page.url == f"{real.url}/exam":  # no cookie had been written: the reason for this test
+        expect(page.locator("#enter-box:not([data-pc-new])")).to_be_visible()
+        sign_in(page, real, 3)
+    expect(page.locator("#exam")).to_be_visible(timeout=30_000)
+    expect(page.locator("#count-answered")).to_have_text("1")
+    kill(profile)
 
 
 def test_a_wrong_secret_is_refused_on_the_page(real: Real, context: BrowserContext) -> None:

@@ -1,7 +1,5 @@
 """Page loads, killed browsers, second tabs, other machines: each a new epoch, nothing lost, nothing older on top."""
 
-import os
-import signal
 import time
 from pathlib import Path
 
@@ -9,38 +7,17 @@ import pytest
 from playwright.sync_api import BrowserContext, Playwright, expect
 
 from tests.journeys.client.fake import FakeServer
-from tests.journeys.client.room import ARGUMENTS, Room
+from tests.journeys.client.killing import kill, launch
+from tests.journeys.client.room import Room
 
 pytestmark = pytest.mark.browser
-
-
-def _kill(profile: Path) -> None:
-    """Kill the browser that uses this profile: the processes started here, found by their own command line."""
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        try:
-            command = (entry / "cmdline").read_bytes()
-        except OSError:
-            continue
-        if f"--user-data-dir={profile}".encode() in command:
-            try:
-                os.kill(int(entry.name), signal.SIGKILL)
-            except ProcessLookupError:
-                continue
-
-
-def _launch(playwright: Playwright, chromium: str, profile: Path) -> BrowserContext:
-    return playwright.chromium.launch_persistent_context(
-        str(profile), executable_path=chromium, args=ARGUMENTS, viewport={"width": 1366, "height": 768}, locale="zh-CN"
-    )
 
 
 def test_a_killed_browser_sends_what_it_had_not(
     playwright: Playwright, chromium: str, server: FakeServer, tmp_path: Path
 ) -> None:
     server.begin()
-    context = _launch(playwright, chromium, tmp_path / "profile")
+    context = launch(playwright, chromium, tmp_path / "profile")
     room = Room(context.pages[0], server).enter()
     room.answer(1, "A")
     room.saved()
@@ -52,9 +29,9 @@ def test_a_killed_browser_sends_what_it_had_not(
     room.part("flag").click()
     expect(room.badge).to_contain_text("未保存 7")
     time.sleep(0.3)
-    _kill(tmp_path / "profile")
+    kill(tmp_path / "profile")
     server.down = False
-    context = _launch(playwright, chromium, tmp_path / "profile")
+    context = launch(playwright, chromium, tmp_path / "profile")
     room = Room(context.pages[0], server).enter()
     room.saved()
     assert server.sitting.answers == {2: [4], 1: [3], 3: [2], 4: [3], 5: [3], 6: [3]}
