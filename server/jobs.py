@@ -1,33 +1,33 @@
-"""Heavy work leaves the serving process: one niced child works through the `job` table.
+"""Heavy work leaves the serving process: one niced child (`job_child`) works through the `job` table.
 
 Import, assembly, statistics and regrading are rows here; the child process claims them one by one, reports progress into the row,
 and stops when the row asks for it. Serving code never imports a solver: work is named by a dotted string and resolved in
-the child. A job whose child died is marked failed at the next start, and the person can start it again: work is
+the child. A job whose child died is found by any serving process and marked failed, and the person can start it again: work is
 written so that a job that did not finish has stored nothing that shows.
 """
 
 import importlib
 import os
+import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import JSON, Column, LargeBinary, insert, select, update
+from sqlalchemy import JSON, Column, LargeBinary, insert, select, text, update
 from sqlmodel import Field, Session, SQLModel, col
 
-from server import logs
 from server.audit.trail import Actor
-from server.clock import Clock, SystemClock
-from server.db import Databases, UTCDateTime, connect, reading, transaction
+from server.clock import Clock
+from server.db import Databases, UTCDateTime, reading, transaction
 from server.errors import AppError
 from server.keyring import Keyring
-from server.settings import Settings, load
+from server.settings import Settings
 
 log = structlog.get_logger()
 
@@ -41,7 +41,10 @@ KINDS: dict[str, str] = {
 """Kind -> "package.module:function" of `function(context: JobContext, args: dict) -> dict` (the result, as JSON).
 Dotted strings, so that this module imports no slice."""
 
-IDLE_SECONDS = 30.0
+SILENT_AFTER = timedelta(seconds=30)
+"""A child that works says so every five seconds; one that was silent for so long is gone."""
+LOCK = 0x4A494B414F  # "JIKAO"
+"""Advisory lock of the one child at work, on PostgreSQL."""
 
 
 class Job(SQLModel, table=True):
@@ -60,6 +63,8 @@ class Job(SQLModel, table=True):
     result: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON))
     problem: str = ""
     cancel: bool = False
+    child: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    beat_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
     created_at: datetime = Field(sa_type=UTCDateTime)
     ended_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
 
@@ -116,7 +121,7 @@ class Jobs:
         return int(db.execute(insert(Job).values(**row).returning(col(Job.id))).scalar_one())
 
     def wake(self) -> None:
-        """Start the child unless it is at work; a child that finds nothing more to do ends by itself."""
+        """Start the child unless one is at work; a child that finds nothing more to do ends by itself."""
         with self._lock:
             if self._child is not None and self._child.poll() is None:
                 assert self._child.stdin is not None
@@ -126,8 +131,10 @@ class Jobs:
                     return
                 except BrokenPipeError:
                     pass  # it ended just now: start another below
+            if self._works_elsewhere():
+                return
             self._child = subprocess.Popen(
-                [sys.executable, "-c", "from server.jobs import main; main()"],
+                [sys.executable, "-c", "from server.job_child import main; main()"],
                 stdin=subprocess.PIPE,
                 env={**environment(self._settings), **ONE_THREAD},
             )
@@ -139,21 +146,40 @@ class Jobs:
         if waiting is not None:
             self.wake()
 
+    def _works_elsewhere(self) -> bool:
+        """Whether another serving process has the child; it looks at the table itself."""
+        if self._dbs.is_sqlite:
+            return False
+        held = text(
+            "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1 "
+            "AND classid::bigint = :high AND objid::bigint = :low "
+            "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        )
+        with reading(self._dbs) as db:
+            return db.execute(held, {"high": LOCK >> 32, "low": LOCK & 0xFFFFFFFF}).first() is not None
+
     def fail_orphans(self) -> None:
-        """At start-up: what was running when the process ended did not finish."""
-        with transaction(self._dbs) as db:
-            db.execute(
-                update(Job)
-                .where(col(Job.state) == "running")
-                .values(state="failed", problem="interrupted", ended_at=self._clock.now(), upload=None)
-            )
+        """What has nobody working on it any more did not finish. At start-up and ever again, in every process."""
+        now, here = self._clock.now(), process_name()
+        with reading(self._dbs) as db:
+            running = db.execute(select(col(Job.id), col(Job.child), col(Job.beat_at)).where(col(Job.state) == "running")).all()
+        for number, child, beat_at in running:
+            if not is_orphan(child, beat_at, now, here):
+                continue
+            same = (col(Job.id) == number, col(Job.state) == "running", col(Job.child) == child)
+            with transaction(self._dbs) as db:
+                db.execute(update(Job).where(*same).values(state="failed", problem="interrupted", ended_at=now, upload=None))
 
     def stop(self) -> None:
         """End the child (its job becomes an orphan)."""
         with self._lock:
             if self._child is not None and self._child.poll() is None:
                 self._child.terminate()
-                self._child.wait(timeout=5)
+                try:
+                    self._child.wait(timeout=1)
+                except subprocess.TimeoutExpired:
+                    self._child.kill()
+                    self._child.wait(timeout=1)
             if self._child is not None and self._child.stdin is not None:
                 self._child.stdin.close()
 
@@ -168,29 +194,57 @@ def environment(settings: Settings) -> dict[str, str]:
     return {**os.environ, **{name: str(value) for name, value in values.items() if value not in (None, "")}}
 
 
-def run_next(dbs: Databases, keyring: Keyring, clock: Clock) -> bool:
+def process_name() -> str:
+    """machine:process namespace:process id. Two processes with the same first two parts see each other's process ids."""
+    try:
+        space = os.readlink("/proc/self/ns/pid")
+    except OSError:
+        space = ""
+    return f"{socket.gethostname()}:{space}:{os.getpid()}"
+
+
+def is_orphan(child: str, beat_at: datetime | None, now: datetime, here: str) -> bool:
+    """Whether a running job has nobody behind it: a silent child, or one of this machine whose process is gone."""
+    if beat_at is None or now - beat_at > SILENT_AFTER:
+        return True
+    machine, _, pid = child.rpartition(":")
+    if machine != here.rpartition(":")[0] or os.name != "posix":
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
+
+
+def run_next(dbs: Databases, keyring: Keyring, clock: Clock, child: str = "") -> bool:
     """Claim and run the oldest queued job; False when there is none. Also what tests call."""
+    child = child or process_name()
     with reading(dbs) as db:
         job = db.execute(select(Job).where(col(Job.state) == "queued").order_by(col(Job.id)).limit(1)).scalar()
     if job is None or job.id is None:
         return False
     with transaction(dbs) as db:
-        claim = update(Job).where(col(Job.id) == job.id, col(Job.state) == "queued").values(state="running")
+        claim = update(Job).where(col(Job.id) == job.id, col(Job.state) == "queued")
+        claim = claim.values(state="running", child=child, beat_at=clock.now())
         if db.execute(claim).rowcount != 1:  # type: ignore[attr-defined]
             return True
     context = JobContext(dbs, keyring, clock, Actor(**job.actor), job.upload, job.id)
     outcome: dict[str, Any]
     try:
-        outcome = {"state": "done", "result": work(job.kind)(context, job.args)}
+        outcome = {"state": "done", "problem": "", "result": work(job.kind)(context, job.args)}
     except Cancelled:
-        outcome = {"state": "cancelled"}
+        outcome = {"state": "cancelled", "problem": ""}
     except AppError as error:
         outcome = {"state": "failed", "problem": error.message, "result": {"params": error.params}}
     except Exception as error:  # the row must say that it failed, whatever happened
         log.exception("job_failed", job=job.id, kind=job.kind)
         outcome = {"state": "failed", "problem": type(error).__name__}
     with transaction(dbs) as db:
-        db.execute(update(Job).where(col(Job.id) == job.id).values(**outcome, ended_at=clock.now(), upload=None))
+        mine = (col(Job.id) == job.id, col(Job.child) == child)  # also when it was taken for an orphan meanwhile
+        db.execute(update(Job).where(*mine).values(**outcome, ended_at=clock.now(), upload=None))
     return True
 
 
@@ -199,31 +253,3 @@ def work(kind: str) -> Callable[[JobContext, dict[str, Any]], dict[str, Any]]:
     module, _, name = KINDS[kind].partition(":")
     function: Callable[[JobContext, dict[str, Any]], dict[str, Any]] = getattr(importlib.import_module(module), name)
     return function
-
-
-def main() -> None:
-    """The child: nice, one job after another, until nothing has come for a while or the parent is gone."""
-    if hasattr(os, "nice"):
-        os.nice(10)
-    settings = load()
-    logs.configure(settings.log_level)
-    importlib.import_module("server.alltables")
-    dbs, clock = connect(settings.url), SystemClock()
-    keyring = Keyring.open_folder(settings.keys)  # the parent has seen that they fit
-    woken = threading.Event()
-    threading.Thread(target=_listen, args=(woken,), daemon=True).start()
-    while True:
-        if run_next(dbs, keyring, clock):
-            continue
-        woken.clear()
-        if run_next(dbs, keyring, clock):
-            continue
-        if not woken.wait(IDLE_SECONDS):
-            sys.stdout.flush()
-            os._exit(0)  # the listener still waits on stdin: an ordinary exit would trip over it
-
-
-def _listen(woken: threading.Event) -> None:
-    for _line in sys.stdin.buffer:
-        woken.set()
-    os._exit(0)  # the parent closed the pipe

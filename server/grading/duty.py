@@ -85,7 +85,9 @@ def queue_due(dbs: Databases, clock: Clock, jobs: Jobs) -> list[int]:
     queued = [exam_session_id for exam_session_id, _correction in waiting if exam_session_id not in busy]
     for exam_session_id in queued:
         with transaction(dbs) as db:
-            jobs.submit(db, "grading.mark", {"exam_session_id": exam_session_id}, SYSTEM)
+            runs.lock_session(db, exam_session_id)  # another serving process looks after the same
+            if not _at_work(db, exam_session_id):
+                jobs.submit(db, "grading.mark", {"exam_session_id": exam_session_id}, SYSTEM)
     if queued or left_over:  # a job whose wake-up was lost would wait for ever
         jobs.wake()
     return queued
@@ -94,11 +96,16 @@ def queue_due(dbs: Databases, clock: Clock, jobs: Jobs) -> list[int]:
 def queue(dbs: Databases, jobs: Jobs, exam_session_id: int, by: Actor, reason: str) -> None:
     """Ask for a marking by hand. Nothing is queued while one waits or runs."""
     with transaction(dbs) as db:
-        job = job_of(db, exam_session_id)
-        if job is not None and job.state in ("queued", "running"):
+        runs.lock_session(db, exam_session_id)
+        if _at_work(db, exam_session_id):
             return
         jobs.submit(db, "grading.mark", {"exam_session_id": exam_session_id, "reason": reason}, by)
     jobs.wake()
+
+
+def _at_work(db: Session, exam_session_id: int) -> bool:
+    job = job_of(db, exam_session_id)
+    return job is not None and job.state in ("queued", "running")
 
 
 def problem_text(job: Job | None) -> str:

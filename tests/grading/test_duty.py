@@ -2,9 +2,11 @@
 
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
+from sqlmodel import select
 
 from server import jobs
 from server.clock import FakeClock
@@ -46,6 +48,22 @@ def test_queued_once_and_marked_by_the_child(
         assert {row.no: row.total for row in results.summary_rows(db, sat.exam_session_id)} == TOTALS
         assert results.figures(db, sat.exam_session_id, 1) is not None
     assert duty.queue_due(dbs, clock, queue) == []
+
+
+def test_two_processes_queue_it_once(dbs: Databases, clock: FakeClock, sat: World, queue: Woken) -> None:
+    together = threading.Barrier(4)
+
+    def look() -> None:
+        together.wait()
+        duty.queue_due(dbs, clock, queue)
+
+    threads = [threading.Thread(target=look) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with reading(dbs) as db:
+        assert len(db.exec(select(jobs.Job).where(jobs.Job.kind == "grading.mark")).all()) == 1
 
 
 def test_a_failure_is_tried_again_after_a_minute(dbs: Databases, clock: FakeClock, sat: World, queue: Woken) -> None:

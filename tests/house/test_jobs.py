@@ -1,6 +1,9 @@
 """Heavy work: claimed once, progress and cancelling, failures told, orphans named; the child starts and ends by itself."""
 
+import subprocess
+import threading
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,7 +15,8 @@ from server.audit.trail import Actor
 from server.clock import FakeClock, SystemClock
 from server.db import Databases, connect, reading, transaction
 from server.errors import Conflict
-from server.jobs import Job, JobContext, Jobs, run_next
+from server.job_child import OnlyOne
+from server.jobs import Job, JobContext, Jobs, process_name, run_next
 from server.keyring import Keyring
 from server.settings import Settings
 
@@ -75,6 +79,65 @@ def test_what_ran_when_the_process_died_is_marked_failed(sqlite_dbs: Databases, 
         db.execute(update(Job).values(state="running"))
     Jobs(Settings(), sqlite_dbs, clock).fail_orphans()
     assert (row(sqlite_dbs, number).state, row(sqlite_dbs, number).problem) == ("failed", "interrupted")
+
+
+def test_only_work_without_a_living_child_is_failed(dbs: Databases, clock: FakeClock) -> None:
+    child = subprocess.Popen(["sleep", "60"])
+    machine = process_name().rpartition(":")[0]
+    running = {
+        "alive": (f"{machine}:{child.pid}", clock.now()),
+        "silent": (f"{machine}:{child.pid}", clock.now() - timedelta(seconds=31)),
+        "elsewhere": (f"other:space:{child.pid}", clock.now() - timedelta(seconds=20)),
+        "gone": (f"{machine}:{2**22 + 1}", clock.now()),
+    }
+    numbers = {name: submitted(dbs, clock, steps=1) for name in running}
+    for name, (who, beat_at) in running.items():
+        with transaction(dbs) as db:
+            db.execute(update(Job).where(col(Job.id) == numbers[name]).values(state="running", child=who, beat_at=beat_at))
+    try:
+        Jobs(Settings(), dbs, clock).fail_orphans()
+    finally:
+        child.kill()
+        child.wait()
+    states = {name: row(dbs, number).state for name, number in numbers.items()}
+    assert states == {"alive": "running", "silent": "failed", "elsewhere": "running", "gone": "failed"}
+
+
+def test_two_children_never_run_the_same_job(dbs: Databases, keyring: Keyring, clock: FakeClock) -> None:
+    numbers = [submitted(dbs, clock, steps=1) for _ in range(12)]
+    ran: list[int | None] = []
+
+    def work(name: str) -> None:
+        while jobs.run_next(dbs, keyring, clock, name):
+            pass
+
+    def noting(context: JobContext, _args: dict[str, int]) -> dict[str, int]:
+        ran.append(context.job_id)
+        return {}
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(jobs, "work", lambda _kind: noting)
+        threads = [threading.Thread(target=work, args=(f"child-{n}",)) for n in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert sorted(number for number in ran if number) == numbers
+
+
+def test_one_child_an_installation(dbs: Databases, clock: FakeClock) -> None:
+    first, second = OnlyOne(dbs), OnlyOne(dbs)
+    serving = Jobs(Settings(), dbs, clock)
+    assert not serving._works_elsewhere()
+    assert first.holds()
+    assert first.holds()
+    assert second.holds() is dbs.is_sqlite  # SQLite is served by one process, which keeps to one child
+    assert serving._works_elsewhere() is not dbs.is_sqlite
+    second.let_go()
+    first.let_go()
+    assert not serving._works_elsewhere()
+    assert second.holds()
+    second.let_go()
 
 
 def test_the_child_takes_work_and_goes_with_its_parent(sqlite_url: str, tmp_path: Path) -> None:
