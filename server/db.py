@@ -152,6 +152,15 @@ def transaction(dbs: Databases) -> Iterator[Session]:
         yield db
 
 
+def take_turns(db: Session, what: str) -> None:
+    """Until the end of this write transaction nobody else who names `what` is past this line, in any process.
+
+    On SQLite that is so for every write transaction anyway.
+    """
+    if db.get_bind().dialect.name == "postgresql":
+        db.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:what, 0))"), {"what": what})
+
+
 @contextmanager
 def reading(dbs: Databases) -> Iterator[Session]:
     """A read-only session for workers and commands."""

@@ -11,7 +11,7 @@ from server.audit.trail import Actor
 from server.auth import staff
 from server.auth.permissions import ROLES
 from server.auth.staff import COOKIE, Staff, allow, public
-from server.db import reading, transaction
+from server.db import transaction
 from server.pages import LANGUAGES, _, page, redirect
 
 router = APIRouter()
@@ -46,14 +46,14 @@ def sign_in(
     """Check the password outside any write transaction, then open the session."""
     state = request.app.state
     now, address = state.clock.now(), request.client.host if request.client else ""
-    with reading(state.dbs) as db:
-        staff.refuse_if_throttled(db, "staff", login.lower(), address, now)
+    with transaction(state.dbs) as db:
+        number = staff.take_try_or_refuse(db, "staff", login.strip().lower(), address, now)
         person = staff.find_person(db, login)
     fits = staff.password_fits(person.password_hash if person else None, password)
     with transaction(state.dbs) as db:
         if not (fits and person and person.active and person.id is not None):
-            staff.note_failure(db, "staff", login.lower(), address, now)
             return page(request, "auth/sign_in.html", status=401, next=_inside(next), problem=_WRONG, login=login)
+        staff.forget_try(db, number)
         token = staff.open_session(db, person.id, address, now, state.settings.session_hours)
         actor = Actor("staff", person.id, person.name, person.institution_id)
         trail.append(db, actor, "staff.signed_in", f"person:{person.id}", now=now, detail={"address": address})

@@ -18,7 +18,7 @@ from starlette.concurrency import run_in_threadpool
 from server.audit.trail import Actor
 from server.auth import permissions, rules
 from server.auth.tables import Person, RoleGrant, SignInAttempt, StaffSession
-from server.db import reading
+from server.db import reading, take_turns
 from server.errors import Forbidden, NotFound, SignInNeeded, TooMany
 
 COOKIE = "jikao_s"
@@ -159,10 +159,28 @@ def failures(db: Session, kind: str, account: str, address: str, now: datetime) 
     return max(waits)
 
 
-def note_failure(db: Session, kind: str, account: str, address: str, now: datetime) -> None:
-    """Remember one failed attempt and forget those out of the window."""
-    db.execute(insert(SignInAttempt).values(kind=kind, account=account, address=address, at=now))
+def take_try(db: Session, kind: str, account: str, address: str, now: datetime) -> tuple[int, int]:
+    """(seconds to wait, 0); or (0, number of the try) when one was left, which counts as failed until `forget_try`.
+
+    In a write transaction of its own, before anything is compared: tries at the same moment, by whichever serving process, take
+    one after another.
+    """
+    take_turns(db, f"try {kind} {account}")
+    wait = failures(db, kind, account, address, now)
+    return (wait, 0) if wait else (0, note_failure(db, kind, account, address, now))
+
+
+def forget_try(db: Session, number: int) -> None:
+    """It was right."""
+    db.execute(delete(SignInAttempt).where(col(SignInAttempt.id) == number))
+
+
+def note_failure(db: Session, kind: str, account: str, address: str, now: datetime) -> int:
+    """Remember one failed attempt and forget those out of the window; its number."""
+    row = insert(SignInAttempt).values(kind=kind, account=account, address=address, at=now).returning(col(SignInAttempt.id))
+    number = int(db.execute(row).scalar_one())
     db.execute(delete(SignInAttempt).where(col(SignInAttempt.at) < now - 2 * rules.WINDOW))
+    return number
 
 
 def open_session(db: Session, person_id: int, address: str, now: datetime, hours: int) -> str:
@@ -190,12 +208,13 @@ def find_person(db: Session, login: str) -> Person | None:
     return db.exec(select(Person).where(func.lower(Person.login) == login.strip().lower())).first()
 
 
-def refuse_if_throttled(db: Session, kind: str, account: str, address: str, now: datetime) -> None:
-    """Raise `TooMany` while the account or the address must wait."""
-    wait = failures(db, kind, account, address, now)
+def take_try_or_refuse(db: Session, kind: str, account: str, address: str, now: datetime) -> int:
+    """The number of the try; raises `TooMany` while the account or the address must wait."""
+    wait, number = take_try(db, kind, account, address, now)
     if wait:
         raise TooMany(
             "Too many attempts. Please wait %(minutes)s minutes and try again.",
             retry_after=wait,
             minutes=(wait + 59) // 60,
         )
+    return number

@@ -77,16 +77,19 @@ def enter(
 ) -> Entered | NotEntered:
     """Check both, then tell the sitting that its candidate has arrived at this PC."""
     account = admission_no.strip().upper()[:40]
+    with transaction(dbs) as db:
+        wait, number = (1, 0) if _crowded(db, place.address, now) else staff.take_try(db, KIND, account, place.name, now)
+    if wait:
+        return NotEntered(429, WAIT, {})
     with reading(dbs) as db:
-        if staff.failures(db, KIND, account, place.name, now) or _crowded(db, place.address, now):
-            return NotEntered(429, WAIT, {})
         entry = _find(db, keyring, account, secret, now)
         misplaced = None if entry is None else _misplaced(db, entry, place)
     if entry is None:
         with transaction(dbs) as db:
-            staff.note_failure(db, KIND, account, place.name, now)
             staff.note_failure(db, NET, place.address, place.address, now)
         return NotEntered(401, WRONG, {})
+    with transaction(dbs) as db:
+        staff.forget_try(db, number)
     if misplaced is not None:
         return NotEntered(403, SEAT, {"seat": misplaced})
     return _arrive(dbs, writer, entry, place, now)
