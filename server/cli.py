@@ -1,26 +1,24 @@
-"""The command line: `jikao serve | demo | migrate | setup | import | assemble | grade | export | backup | restore | rehearse`."""
+"""The command line: `jikao serve`, `demo`, `migrate`, `setup`, `import`, … and `jikao tls`."""
 
 import functools
 import hashlib
 import os
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, ParamSpec, TypeVar
+from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
-from sqlalchemy.exc import ArgumentError, DatabaseError
 
 from server import backup as backups
-from server import commands, db, logs, migrations, people
+from server import commands, db, logs, migrations, people, tls
 from server.clock import SystemClock
 from server.fitting_keys import open_keys
-from server.keyring import KeyringError
 from server.pages import beijing
-from server.settings import SettingsError, load
+from server.settings import load
+from server.terminal import complain, err, out, plainly, say
+from server.tls_commands import app as tls_app
 
 app = typer.Typer(
     name="jikao",
@@ -32,62 +30,7 @@ app = typer.Typer(
 )
 person_app = typer.Typer(help="People of the staff.", no_args_is_help=True)
 app.add_typer(person_app, name="person")
-out = Console()
-err = Console(stderr=True)
-
-
-def say(text: str) -> None:
-    """One line, however narrow the terminal."""
-    out.print(text, markup=False, highlight=False, soft_wrap=True)
-
-
-def complain(text: str) -> None:
-    """One line about what went wrong."""
-    err.print(text, style="bold red", markup=False, highlight=False, soft_wrap=True)
-
-
-P = ParamSpec("P")
-R = TypeVar("R")
-
-
-def _plainly(command: Callable[P, R]) -> Callable[P, R]:
-    """Expected refusals are one sentence and exit code 1, never a traceback."""
-
-    @functools.wraps(command)
-    def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        from itembank.errors import ItemBankError
-        from server.errors import AppError
-        from server.serving import PortTaken
-        from server.workers import WorkersError
-
-        expected = (
-            commands.CommandError,
-            SettingsError,
-            KeyringError,
-            backups.BackupError,
-            people.SetUpError,
-            db.NotDurable,
-            PortTaken,
-            WorkersError,
-            ItemBankError,
-            AppError,
-            migrations.MigrationError,
-            OSError,
-        )
-        unreachable = (DatabaseError, ArgumentError, ValueError)
-        try:
-            return command(*args, **kwargs)
-        except expected as error:
-            message = error.message % error.params if isinstance(error, AppError) else str(error)
-            complain(message)
-            raise typer.Exit(1) from None
-        except unreachable as error:
-            reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
-            complain(f"The database cannot be used: {reason}")
-            complain("Look at JIKAO_DATABASE_URL and JIKAO_DATA_DIR.")
-            raise typer.Exit(1) from None
-
-    return run
+app.add_typer(tls_app, name="tls")
 
 
 class Installation:
@@ -108,7 +51,7 @@ class Installation:
 
 
 @app.command()
-@_plainly
+@plainly
 def serve(
     workers: Annotated[int | None, typer.Option(min=1, help="Serving processes; more than one wants PostgreSQL.")] = None,
     tls_cert: Annotated[Path | None, typer.Option(help="Certificate and chain (PEM): serve HTTPS.")] = None,
@@ -121,6 +64,10 @@ def serve(
     settings = load(workers=workers, tls_cert=tls_cert, tls_key=tls_key)
     logs.configure(settings.log_level)
     migrations.must_be_current(settings.url)
+    if settings.tls_cert and settings.tls_key:
+        due = tls.check(settings.tls_cert, settings.tls_key, SystemClock().now())
+        if due:
+            complain(due)
     if settings.workers == 1:
         from server.app import create_app
 
@@ -131,7 +78,7 @@ def serve(
 
 
 @app.command()
-@_plainly
+@plainly
 def migrate() -> None:
     """Bring the database to the newest schema; makes an SQLite file that is not there yet."""
     settings = load()
@@ -143,7 +90,7 @@ def migrate() -> None:
 
 
 @app.command()
-@_plainly
+@plainly
 def setup(
     institution: Annotated[str, typer.Option(help="Name of the institution, as printed on forms.")],
     code: Annotated[str, typer.Option(help="Its code.")],
@@ -159,7 +106,7 @@ def setup(
 
 
 @person_app.command("add")
-@_plainly
+@plainly
 def person_add(
     login: Annotated[str, typer.Argument(help="Account.")],
     name: Annotated[str, typer.Option(help="Name, as shown in records.")],
@@ -181,7 +128,7 @@ def _password() -> str:
 
 
 @app.command("import")
-@_plainly
+@plainly
 def import_(
     file: Annotated[Path, typer.Argument(help="XLSX, XLS or CSV.", exists=True, dir_okay=False)],
     bank: Annotated[str, typer.Option(help="Code of the bank to import into, or of the bank to make for a syllabus.")],
@@ -226,7 +173,7 @@ def import_(
 
 
 @app.command()
-@_plainly
+@plainly
 def assemble(
     blueprint: Annotated[int, typer.Argument(help="Number of the blueprint.")],
     login: Annotated[str, typer.Option("--as", help="Account of the bank manager.")],
@@ -250,7 +197,7 @@ def assemble(
 
 
 @app.command()
-@_plainly
+@plainly
 def grade() -> None:
     """Mark every exam session that has ended and is not marked yet."""
     from server.grading import work
@@ -261,7 +208,7 @@ def grade() -> None:
 
 
 @app.command()
-@_plainly
+@plainly
 def export(
     number: Annotated[int, typer.Argument(help="Number of the exam session.")],
     to: Annotated[Path, typer.Option(help="The XLSX file to write.")],
@@ -277,7 +224,7 @@ def export(
 
 
 @app.command()
-@_plainly
+@plainly
 def backup(
     to: Annotated[Path, typer.Option(help="Folder of backups; a new one is made below it.")] = Path("var/backups"),
     with_keys: Annotated[bool, typer.Option("--with-keys", help="Copy the keys too; keep such a backup locked away.")] = False,
@@ -289,7 +236,7 @@ def backup(
 
 
 @app.command()
-@_plainly
+@plainly
 def restore(
     source: Annotated[Path, typer.Argument(help="A folder that `jikao backup` wrote.", exists=True, file_okay=False)],
 ) -> None:
@@ -299,7 +246,7 @@ def restore(
 
 
 @app.command()
-@_plainly
+@plainly
 def ledger(item: Annotated[int, typer.Argument(help="Number of the item.")]) -> None:
     """Tell the story of an item's use: reserved, burned, released, by which form."""
     from itembank import ledger as itembank_ledger
@@ -313,7 +260,7 @@ def ledger(item: Annotated[int, typer.Argument(help="Number of the item.")]) -> 
 
 
 @app.command()
-@_plainly
+@plainly
 def rehearse(
     seats: Annotated[int, typer.Option(min=1, max=10_000, help="How many candidates.")],
     minutes: Annotated[float, typer.Option(min=0.2, max=120, help="How long they work.")] = 5.0,
@@ -349,7 +296,7 @@ def rehearse(
 
 
 @app.command()
-@_plainly
+@plainly
 def demo(
     reset: Annotated[bool, typer.Option("--reset", help="Forget the demo's data and start over.")] = False,
     port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,

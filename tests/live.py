@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import ssl
 import subprocess
 import sys
 import time
@@ -34,9 +35,10 @@ def chromium() -> str:
 class LiveServer:
     """A `jikao serve` process that can be killed and started again on the same port and data."""
 
-    def __init__(self, data_dir: Path, **environment: str) -> None:
+    def __init__(self, data_dir: Path, *, trust: Path | None = None, **environment: str) -> None:
         self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.tls = ssl.create_default_context(cafile=trust) if trust else None
+        self.url = f"http{'s' if trust else ''}://127.0.0.1:{self.port}"
         self.data_dir = data_dir
         self.environment = {
             **os.environ,
@@ -53,7 +55,7 @@ class LiveServer:
     def start(self, command: str = "serve", log: Path | None = None) -> None:
         with (log or self.data_dir / "server.log").open("ab") as sink:
             self.process = subprocess.Popen([*JIKAO, command], env=self.environment, stdout=sink, stderr=sink)
-        wait_for(f"{self.url}/readyz", self.process)
+        wait_for(f"{self.url}/readyz", self.process, tls=self.tls)
 
     def kill(self) -> None:
         """kill -9."""
@@ -69,7 +71,9 @@ class LiveServer:
         return self.process.wait(timeout=20)
 
 
-def wait_for(url: str, process: "subprocess.Popen[bytes] | None" = None, seconds: float = 60) -> None:
+def wait_for(
+    url: str, process: "subprocess.Popen[bytes] | None" = None, seconds: float = 60, tls: ssl.SSLContext | None = None
+) -> None:
     """Until `url` answers 200."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -77,7 +81,7 @@ def wait_for(url: str, process: "subprocess.Popen[bytes] | None" = None, seconds
             raise RuntimeError(f"the server ended with {process.returncode} before it answered")
         with (
             contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError),
-            urllib.request.urlopen(url, timeout=2) as answer,
+            urllib.request.urlopen(url, timeout=2, context=tls) as answer,
         ):
             if answer.status == 200:
                 return

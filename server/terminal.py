@@ -1,0 +1,70 @@
+"""How commands speak: one line each, and expected refusals as one sentence with exit code 1."""
+
+import functools
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+import typer
+from rich.console import Console
+from sqlalchemy.exc import ArgumentError, DatabaseError
+
+from server import backup, commands, db, migrations, people, tls
+from server.keyring import KeyringError
+from server.settings import SettingsError
+
+out = Console()
+err = Console(stderr=True)
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def say(text: str) -> None:
+    """One line, however narrow the terminal."""
+    out.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def complain(text: str) -> None:
+    """One line about what went wrong."""
+    err.print(text, style="bold red", markup=False, highlight=False, soft_wrap=True)
+
+
+def plainly(command: Callable[P, R]) -> Callable[P, R]:
+    """Expected refusals are one sentence and exit code 1, never a traceback."""
+
+    @functools.wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        from itembank.errors import ItemBankError
+        from server.errors import AppError
+        from server.serving import PortTaken
+        from server.workers import WorkersError
+
+        expected = (
+            commands.CommandError,
+            SettingsError,
+            KeyringError,
+            backup.BackupError,
+            people.SetUpError,
+            db.NotDurable,
+            PortTaken,
+            WorkersError,
+            tls.TlsError,
+            ItemBankError,
+            AppError,
+            migrations.MigrationError,
+            OSError,
+        )
+        unreachable = (DatabaseError, ArgumentError, ValueError)
+        try:
+            return command(*args, **kwargs)
+        except expected as error:
+            message = error.message % error.params if isinstance(error, AppError) else str(error)
+            complain(message)
+            raise typer.Exit(1) from None
+        except unreachable as error:
+            reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+            complain(f"The database cannot be used: {reason}")
+            complain("Look at JIKAO_DATABASE_URL and JIKAO_DATA_DIR.")
+            raise typer.Exit(1) from None
+
+    return run
