@@ -29,7 +29,7 @@ from server.monitor import routes as board_routes
 from server.records import routes as records_routes
 from server.registry import routes as registry_routes
 from server.settings import Settings
-from server.sitting import opening_routes, package
+from server.sitting import check_routes, opening_routes, package
 from server.sitting import routes as exam_routes
 from server.sitting.api import PREFIX
 from server.sweeper import Duty, Sweeper
@@ -71,6 +71,7 @@ def create_app(
         auth_routes.router,
         system_routes.router,
         exam_routes.router,
+        check_routes.router,
         board_routes.router,
         registry_routes.router,
         records_routes.router,

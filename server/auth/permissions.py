@@ -47,6 +47,7 @@ ACTIONS: Mapping[str, frozenset[str]] = {
         "board.see": "exam_officer invigilator supervisor",
         "room.act": "exam_officer invigilator",
         "recovery.take": "exam_officer invigilator",
+        "check.see": "exam_officer invigilator supervisor",
         "outage.decide": "exam_officer",
         "clock.confirm": "exam_officer administrator",
         # results

@@ -8,7 +8,7 @@ from fastapi.responses import Response, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from server.db import reading
-from server.monitor import routes_acts, routes_desk, routes_recovery, routes_registers, routes_time, rules
+from server.monitor import routes_acts, routes_checks, routes_desk, routes_recovery, routes_registers, routes_time, rules
 from server.monitor.acts import POLICIES
 from server.monitor.board import Tile
 from server.monitor.desk import DESK_COOKIE, Viewer, install, read, scope_of
@@ -101,5 +101,5 @@ async def stream(request: Request, who: Viewer, exam_session_id: int, room: int 
     return StreamingResponse(events, media_type="text/event-stream", headers=headers)
 
 
-for part in (routes_acts.router, routes_desk.router, routes_recovery.router, routes_registers.router):
+for part in (routes_acts.router, routes_checks.router, routes_desk.router, routes_recovery.router, routes_registers.router):
     router.include_router(part)

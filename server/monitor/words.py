@@ -52,3 +52,7 @@ def board_words() -> dict[str, Any]:
         "none": translate(_("No alerts. Everybody is at work or done.")),
         "failed": translate(_("The server did not answer. Nothing was changed as far as we know: look at the seats.")),
     }
+
+
+CHECK_STATES: dict[str, str] = {"bad": _("To be mended"), "warn": _("To be looked at"), "ok": _("In order")}
+"""State of a PC's check -> msgid, worst first."""

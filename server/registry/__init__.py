@@ -2,9 +2,9 @@
 
     pure      rules (ID numbers, profile), roster (rows -> candidates or mistakes), admission (numbers by pattern),
               seating (who sits where with which form), readiness (what is missing, may it be scheduled or opened),
-              session_form, times
+              session_form, times, pc_rules (what the check of a PC means)
     tables    the shape in SQL
-    doing     enrolment (staged roster, all or nothing), scheduling (acts on an exam session), devices (PCs and seats),
+    doing     enrolment (staged roster, all or nothing), scheduling (acts on an exam session), devices (PCs and seats), pc_checks,
               reading (what pages show), choices (what may be chosen), sheets (spreadsheets in and out)
     routes    place_routes, roster_routes, session_routes
 

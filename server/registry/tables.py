@@ -60,6 +60,23 @@ class Device(SQLModel, table=True):
     last_seen_at: datetime = Field(sa_type=UTCDateTime)
 
 
+class PcCheck(SQLModel, table=True):
+    """One check of a PC before an exam: what was measured and what it means. Of each PC the latest few are kept."""
+
+    __tablename__ = "pc_check"
+    __table_args__ = (Index("ix_pc_check_device", "device_id", "id"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    device_id: int = Field(foreign_key="device.id")
+    at: datetime = Field(sa_type=UTCDateTime)
+    source: str
+    """check (the page for it) or waiting (the waiting room)."""
+    state: str
+    """The worst of the findings: ok, warn, bad."""
+    facts: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    findings: list[dict[str, Any]] = Field(sa_column=Column(JSON, nullable=False))
+
+
 class SeatBinding(SQLModel, table=True):
     """This device stands at that seat, from `bound_at` until `ended_at`."""
 

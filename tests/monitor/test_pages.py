@@ -6,15 +6,19 @@ import re
 from collections.abc import MutableMapping
 from typing import Any
 
+import msgspec
 import pytest
 from sqlmodel import col, select
 
+from server.audit.trail import SYSTEM
 from server.db import transaction
 from server.monitor.tables import ApprovalRequest, Incident, RoomMessage
-from server.registry import devices
+from server.registry import devices, pc_checks
+from server.registry.pc_rules import Facts
 from server.sitting.commands import Op
 from tests import factories
 from tests.monitor.conftest import Web, open_room
+from tests.registry.test_pc_checks import GOOD
 
 PAGES = ("", "devices", "incidents", "reports", "approvals", "kept-apart", "messages", "incidents.xlsx", "act/credit")
 
@@ -203,3 +207,26 @@ def test_the_stream_sends_all_once_then_only_changes_and_no_other_room(web: Web)
     assert first["full"]
     assert {tile["r"] for tile in first["tiles"]} == {web.desk.place.room_id}
     assert [(tile["e"], tile["a"]) for tile in second["tiles"]] == [(2, 1)]
+
+
+def test_the_list_of_checks_shows_pcs_of_the_own_rooms(web: Web) -> None:
+    now = web.desk.clock.now()
+    with transaction(web.desk.dbs) as db:
+        for seat_no, changes in ((1, {}), (2, {"version": 90})):
+            device = devices.device_of(db, devices.register(db, "10.0.0.9", now))
+            assert device is not None
+            devices.bind(db, device.id or 0, web.desk.place.room_id, seat_no, actor=SYSTEM, now=now)
+            pc_checks.record(db, device, msgspec.convert({**GOOD, **changes}, Facts), now)
+        unchecked = devices.device_of(db, devices.register(db, "10.0.0.9", now))
+        assert unchecked is not None
+        devices.bind(db, unchecked.id or 0, web.desk.place.room_id, 3, actor=SYSTEM, now=now)
+        elsewhere = factories.place(db, capacity=2)
+        foreign = devices.device_of(db, devices.register(db, "10.0.0.9", now))
+        assert foreign is not None
+        devices.bind(db, foreign.id or 0, elsewhere.room_id, 1, actor=SYSTEM, now=now)
+        pc_checks.record(db, foreign, msgspec.convert(GOOD, Facts), now)
+    text = web.enter("supervisor").get(web.url("checks")).text
+    assert "Chrome 90 is too old." in text
+    assert unchecked.code in text
+    assert foreign.code not in text
+    assert web.enter("bank_manager").get(web.url("checks")).status_code == 403

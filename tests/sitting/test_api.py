@@ -18,6 +18,7 @@ from server.sitting.closer import Closer
 from server.sitting.commands import MarkIdentity, Message, TakeOver
 from server.sitting.core import Core
 from server.sitting.tokens import Pass
+from tests.registry.test_pc_checks import GOOD
 from tests.sitting.conftest import Candidate, Exam
 
 Maker = Callable[[int], Candidate]
@@ -81,6 +82,23 @@ def test_a_lost_pc_cookie_does_not_weaken_the_fence(candidate: Maker, ring: Ring
     assert one.post("open", {"page": "page-three-3"}).status_code == 401  # a PC is no candidate
     assert one.enter().status_code == 303
     assert one.open("page-three-3").json()["epoch"] == 2
+
+
+def test_a_pc_is_checked_judged_and_remembered(candidate: Maker) -> None:
+    one = candidate(1)
+    assert one.http.post("/exam/check", json=GOOD).status_code == 401
+    assert "exam/check.js" in one.http.get("/exam/check").text
+    assert one.http.get("/exam/check/now").json()["server_ms"] > 0
+    one.http.cookies.set("lang", "en")
+    judged = one.http.post("/exam/check", json={**GOOD, "version": 90, "mark_since_ms": None}).json()
+    assert judged["state"] == "bad"
+    assert judged["findings"][0]["text"] == "Chrome 90 is too old."
+    again = one.http.post("/exam/check", json={**GOOD, "mark_since_ms": None}).json()
+    assert {line["name"]: line["state"] for line in again["findings"]}["survival"] == "bad"  # it was checked before
+    for body in ({**GOOD, "id_number": "330102199001010011"}, {**GOOD, "browser": "<b>"}, []):
+        refused = one.http.post("/exam/check", json=body)
+        assert refused.status_code == 422
+        assert "330102" not in refused.text
 
 
 @pytest.mark.parametrize(("admission_no", "secret"), [("20269999", None), (None, "000000"), ("", ""), ("1\x002", "x" * 100)])

@@ -16,6 +16,7 @@ from server.registry.rules import SessionProfile
 from server.sitting import reading as sittings
 from tests import factories
 from tests.journeys.client.killing import kill, launch
+from tests.journeys.client.room import Room
 from tests.live import LiveServer
 from tests.sitting.conftest import Exam, make_exam
 
@@ -133,6 +134,30 @@ def test_a_browser_killed_right_after_sign_in_is_the_same_computer_again(
         sign_in(page, real, 3)
     expect(page.locator("#exam")).to_be_visible(timeout=30_000)
     expect(page.locator("#count-answered")).to_have_text("1")
+    kill(profile)
+
+
+def test_the_check_of_a_pc_finds_what_survives(real: Real, playwright: Playwright, chromium: str, tmp_path: Path) -> None:
+    profile = tmp_path / "profile"
+    context = launch(playwright, chromium, profile)
+    page = context.pages[0]
+    page.goto(f"{real.url}/exam/check")
+    expect(page.locator("[data-check=survival]")).to_contain_text("首次检查", timeout=20_000)
+    expect(page.locator("[data-check=clock]")).to_have_attribute("data-state", "ok")
+    expect(page.locator("[data-check=storage]")).to_have_attribute("data-state", "ok")
+    assert Room(page, None).violations() == []  # type: ignore[arg-type]
+    code = page.locator(".seat-line strong").inner_text()
+    page.reload()
+    expect(page.locator("[data-check=survival]")).to_contain_text("重启电脑", timeout=20_000)
+    kill(profile)
+    context = launch(playwright, chromium, profile)
+    page = context.pages[0]
+    page.goto(f"{real.url}/exam/check")
+    expect(page.locator("[data-check=survival]")).to_have_attribute("data-state", "ok", timeout=20_000)
+    assert page.locator(".seat-line strong").inner_text() == code
+    page.evaluate("indexedDB.deleteDatabase('jikao-mark')")
+    page.reload()
+    expect(page.locator("[data-check=survival]")).to_have_attribute("data-state", "bad", timeout=20_000)
     kill(profile)
 
 

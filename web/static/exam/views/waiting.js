@@ -3,11 +3,14 @@
  */
 import { Answers } from "../answers.js";
 import { get } from "../api.js";
-import { runChecks } from "../checks.js";
+import { recordSoon, runChecks } from "../checks.js";
 import { byId, el, setText, show } from "../dom.js";
 import { Paper } from "../paper.js";
 import { clockText, t } from "../text.js";
 import { Workspace } from "./workspace.js";
+
+/** Nearer to the bell the server has better things to do. */
+const RECORD_BEFORE_MS = 120_000;
 
 const WAITING = {
   not_yet: null,
@@ -27,6 +30,7 @@ export class WaitingRoom {
     const earliest = Math.round((me.earliest_hand_in_ms ?? 0) / 60_000);
     setText(byId("rule-hand-in"), earliest ? t("rule_hand_in", { n: earliest }) : t("rule_hand_in_any"));
     runChecks((name, state, text) => check(name, state, text));
+    if (me.starts_in_ms === null || me.starts_in_ms > RECORD_BEFORE_MS) recordSoon(() => byId("waiting").hidden);
     this.#offerPractice();
   }
 
