@@ -10,54 +10,38 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from itembank.demands import (
+    CognitiveDemand,
+    DifficultyBand,
+    Frozen,
+    GradeDemand,
+    ImportanceDemand,
+    InformationDemand,
+    LetterDemand,
+    Row,
+    Section,
+    TopicDemand,
+    WordBand,
+    is_under,
+)
 from itembank.errors import FieldProblem, msg
 from itembank.items import KINDS
 from itembank.syllabus import IMPORTANCES, largest_remainder
 
+# fmt: off
+__all__ = [
+    "MAX_FORMS", "BlueprintBody", "CognitiveDemand", "DifficultyBand", "GradeDemand", "ImportanceDemand", "InformationDemand",
+    "LetterDemand", "Row", "Section", "TopicDemand", "TopicFacts", "WordBand", "check", "counts_from_weights", "demo_blueprint",
+    "is_under", "kind_counts", "rows", "topics_from_weights",
+]
+# fmt: on
+
 MAX_FORMS: Final = 10
 
-Count = Annotated[int, Field(ge=0, le=1000)]
 
-
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Section(_Frozen):
-    """A part of the paper: `count` items of one kind, `marks_each` in hundredths (500 = 5 marks)."""
-
-    kind: str
-    count: Annotated[int, Field(ge=1, le=500)]
-    marks_each: Annotated[int, Field(ge=1, le=100_00)]
-
-
-class TopicDemand(_Frozen):
-    """Between `low` and `high` items under the topic with this path code, at any level; of one kind, or of all."""
-
-    code: str
-    low: Count
-    high: Count
-    kind: str | None = None
-
-
-class ImportanceDemand(_Frozen):
-    """Between `low` and `high` items on knowledge points of this importance (X, Y or Z)."""
-
-    importance: str
-    low: Count
-    high: Count
-
-
-class DifficultyBand(_Frozen):
-    """Bounds of the mean difficulty of a form, in hundredths of a grade: 250..350 is 2.5 to 3.5."""
-
-    low: Annotated[int, Field(ge=100, le=500)]
-    high: Annotated[int, Field(ge=100, le=500)]
-
-
-class BlueprintBody(_Frozen):
+class BlueprintBody(Frozen):
     """The whole of it. `total_marks` and `pass_mark` in hundredths, `duration_ms` in milliseconds."""
 
     title: str
@@ -65,6 +49,14 @@ class BlueprintBody(_Frozen):
     topics: tuple[TopicDemand, ...] = ()
     importance: tuple[ImportanceDemand, ...] = ()
     difficulty: DifficultyBand | None = None
+    grades: tuple[GradeDemand, ...] = ()
+    """The difficulty histogram."""
+    cognitive: tuple[CognitiveDemand, ...] = ()
+    letters: tuple[LetterDemand, ...] = ()
+    """The balance of key letters."""
+    words: WordBand | None = None
+    information: tuple[InformationDemand, ...] = ()
+    """For calibrated banks: what a form tells about a person of given ability."""
     max_per_leaf: Annotated[int, Field(ge=1)] | None = None
     """At most so many items on one knowledge point in one form."""
     total_marks: int = 100_00
@@ -90,38 +82,17 @@ class TopicFacts:
     weight: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """`low <= how many items match <= high` in each form. A None criterion matches everything."""
-
-    low: int
-    high: int
-    kind: str | None = None
-    topic: str | None = None
-    importance: str | None = None
-
-    def matches(self, kind: str, topic: str, importance: str) -> bool:
-        """Whether a question of this kind on this leaf counts here."""
-        return (
-            (self.kind is None or self.kind == kind)
-            and (self.topic is None or is_under(topic, self.topic))
-            and (self.importance is None or self.importance == importance)
-        )
-
-
-def is_under(code: str, ancestor: str) -> bool:
-    """Whether path code 'B-C-A-014' is the topic 'B-C' or lies beneath it."""
-    return code == ancestor or code.startswith(ancestor + "-")
-
-
 def rows(body: BlueprintBody, leaves: Iterable[str] = ()) -> tuple[Row, ...]:
-    """All counting demands on one form. `leaves` (path codes) matter where `max_per_leaf` is set."""
+    """The counting demands on one form: all but words and information. `leaves` (path codes) matter with `max_per_leaf`."""
     of_kinds = (Row(n, n, kind=kind) for kind, n in kind_counts(body).items())
     of_topics = (Row(t.low, t.high, kind=t.kind, topic=t.code) for t in body.topics)
     of_importance = (Row(i.low, i.high, importance=i.importance) for i in body.importance)
+    of_grades = (Row(g.low, g.high, difficulty=g.difficulty) for g in body.grades)
+    of_levels = (Row(c.low, c.high, cognitive=c.level) for c in body.cognitive)
+    of_letters = (Row(one.low, one.high, kind="single", letter=one.letter) for one in body.letters)
     cap = body.max_per_leaf
     of_leaves = (Row(0, cap, topic=leaf) for leaf in sorted(set(leaves))) if cap is not None else ()
-    return (*of_kinds, *of_topics, *of_importance, *of_leaves)
+    return (*of_kinds, *of_topics, *of_importance, *of_grades, *of_levels, *of_letters, *of_leaves)
 
 
 def kind_counts(body: BlueprintBody) -> dict[str, int]:
@@ -171,6 +142,7 @@ def check(body: BlueprintBody, topics: Sequence[TopicFacts]) -> list[FieldProble
         *_check_topics(body, {topic.code: topic for topic in topics}),
         *_check_importance(body),
         *_check_difficulty(body),
+        *_check_mixes(body),
     ]
 
 
@@ -307,6 +279,30 @@ def _check_difficulty(body: BlueprintBody) -> list[FieldProblem]:
             msg("Exchange the two figures."),
         )
     ]
+
+
+def _check_mixes(body: BlueprintBody) -> list[FieldProblem]:
+    """Histogram, cognitive levels and key letters: each with its least below its most, and room in the form."""
+    found: list[FieldProblem] = []
+    singles = kind_counts(body).get("single", 0)
+    mixes: tuple[tuple[str, Sequence[GradeDemand | CognitiveDemand | LetterDemand], int], ...] = (
+        ("grades", body.grades, body.item_count),
+        ("cognitive", body.cognitive, body.item_count),
+        ("letters", body.letters, singles),
+    )
+    for field, demands, room in mixes:
+        low = sum(demand.low for demand in demands)
+        if low > room or any(demand.low > demand.high for demand in demands):
+            found.append(
+                FieldProblem(
+                    field,
+                    msg("These demands want at least %(low)s items, but a form has room for %(room)s.", low=low, room=room),
+                    msg("Lower a least count, and let none be above its highest."),
+                )
+            )
+    if body.words is not None and body.words.low > body.words.high:
+        found.append(FieldProblem("words", msg("The fewest characters are above the most."), msg("Exchange the two figures.")))
+    return found
 
 
 def _marks(hundredths: int) -> str:

@@ -123,7 +123,7 @@ def count_shortages(pool: Sequence[PoolItem], spent: Sequence[PoolItem], body: B
 
 
 def _families(pool: Iterable[PoolItem], row: Row) -> int:
-    return len({item.family_id for item in pool if row.matches(item.kind, item.topic, item.importance)})
+    return len({item.family_id for item in pool if row.matches(*item.look)})
 
 
 def smallest_mend(model: Model, body: BlueprintBody, forms: int, *, together: bool = False) -> tuple[Mend, ...] | None:
