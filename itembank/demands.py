@@ -1,9 +1,11 @@
 """What a blueprint can ask for, one class a kind of demand; and `Row`, how assembly reads the counting ones. Pure."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
+
+_TOPIC: Final = 1
 
 Count = Annotated[int, Field(ge=0, le=1000)]
 
@@ -102,16 +104,20 @@ class Row:
     cognitive: str | None = None
     letter: str | None = None
 
+    @property
+    def wanted(self) -> tuple[str | int | None, ...]:
+        """The criteria, in the order of an item's `look`: kind, topic, importance, difficulty, cognitive level, key letter."""
+        return self.kind, self.topic, self.importance, self.difficulty, self.cognitive, self.letter
+
     def matches(self, kind: str, topic: str, importance: str, difficulty: int = 0, cognitive: str = "", letter: str = "") -> bool:
         """Whether a question with these attributes counts here."""
-        return (
-            (self.kind is None or self.kind == kind)
-            and (self.topic is None or is_under(topic, self.topic))
-            and (self.importance is None or self.importance == importance)
-            and (self.difficulty is None or self.difficulty == difficulty)
-            and (self.cognitive is None or self.cognitive == cognitive)
-            and (self.letter is None or self.letter == letter)
-        )
+        look: tuple[str | int, ...] = (kind, topic, importance, difficulty, cognitive, letter)
+        return all(meets(wanted, value, n) for n, (wanted, value) in enumerate(zip(self.wanted, look, strict=True)))
+
+
+def meets(wanted: str | int | None, value: str | int, number: int) -> bool:
+    """Whether an attribute meets a criterion; attribute 1 is the topic, which may lie beneath the one wanted."""
+    return wanted is None or value == wanted or (number == _TOPIC and is_under(str(value), str(wanted)))
 
 
 def is_under(code: str, ancestor: str) -> bool:

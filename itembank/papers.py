@@ -186,8 +186,8 @@ def load_case(db: Session, blueprint_id: int) -> Case:
 
 def choose(case: Case, forms: int, seed: int) -> Choice | Infeasible:
     """Find the forms, or why there are none. Pure; seconds of work for large banks."""
+    from itembank.assembly.exact import find_forms
     from itembank.assembly.explain import explain
-    from itembank.assembly.solve import find_forms
 
     free, bank_digest = case.pool.free, pool_digest(case.pool.free)
     solution = find_forms(build(free, case.body), free, forms, seed)

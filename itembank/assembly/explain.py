@@ -14,8 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from itembank.assembly.exact import forms_program
 from itembank.assembly.model import Model, PoolItem, build_with_room
-from itembank.assembly.solve import Answer, Program, forms_program, minimise
+from itembank.assembly.solve import Answer, Program, minimise
 from itembank.blueprint import BlueprintBody, Row, TopicFacts, rows
 
 _OFF_CENTRE = 1e-3

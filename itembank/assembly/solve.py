@@ -1,13 +1,7 @@
-"""Finds k disjoint forms at once, exactly. The only file that knows the solver (HiGHS, through highspy).
+"""The only file that knows the solver (HiGHS, through highspy): integer programs whole, linear ones column by column.
 
-Whole numbers `x[cell, form]` say how many units of a cell a form takes. Two passes over the same rows:
-
-1. the smallest possible *spread* of the difficulty sum between the easiest and the hardest form (parallel forms);
-2. with that spread kept, the cheapest picks under costs drawn from the seed, so that another seed gives other forms.
-   Scarce cells cost more: a bank is drawn down evenly.
-
-Then units are drawn from the cells by the same seed. One thread, gaps instead of time limits: the same pool, blueprint
-and seed give the same forms on any machine; a run that meets the emergency time limit says so (`SolverGaveUp`).
+One thread, gaps instead of time limits: the same program gives the same answer on any machine; a run that meets the emergency
+time limit says so (`SolverGaveUp`).
 """
 
 from collections.abc import Sequence
@@ -18,13 +12,11 @@ import highspy
 import numpy as np
 from numpy.typing import NDArray
 
-from itembank.assembly.model import Ints, Model, PoolItem
 from itembank.errors import ItemBankError, msg
 
 THREADS: Final = 1
 """One count for the whole process: a second solver object with another count returns "Not Set" without a word."""
 TIME_LIMIT_S: Final = 120.0
-_PICK_GAP: Final = 0.05
 
 
 class SolverGaveUp(ItemBankError):
@@ -76,77 +68,6 @@ class Answer:
     bound: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Solution:
-    """`forms[f]` are positions in the pool. `spread` is the difficulty sum of the hardest form minus the easiest one's.
-
-    `bound`: no k forms of this pool have a smaller spread.
-    """
-
-    forms: tuple[tuple[int, ...], ...]
-    spread: int
-    bound: float
-
-
-def find_forms(model: Model, pool: Sequence[PoolItem], forms: int, seed: int) -> Solution | None:
-    """`forms` disjoint forms, or None when it is proved that there are none. Raises `SolverGaveUp`."""
-    program, x = forms_program(model, forms)
-    spread = _add_spread(program, model, x)
-    program.cost[spread] = 1.0
-    parallel = minimise(program)
-    if parallel.x is None:
-        return None
-    least = round(parallel.objective)
-    random = np.random.default_rng(seed)
-    costs = random.random((forms, len(model.cells))) + 1.0 / np.maximum(model.supply, 1)
-    program.cost = [0.0] * len(program.cost)
-    for f in range(forms):
-        for c, column in enumerate(x[f]):
-            program.cost[column] = float(costs[f, c])
-    program.upper[spread] = least
-    picked = minimise(program, relative_gap=_PICK_GAP, start=parallel.x)
-    if picked.x is None:
-        raise SolverGaveUp("the second pass lost the solution of the first")
-    counts = np.rint(picked.x).astype(np.int64)
-    taken = np.array([[counts[column] for column in x[f]] for f in range(forms)], dtype=np.int64)
-    return Solution(_draw(model, pool, taken, random), least, round(parallel.bound, 6))
-
-
-def forms_program(model: Model, forms: int, *, supply: bool = True, times: int = 1) -> tuple[Program, list[range]]:
-    """The rows every form has to meet, and (unless `supply` is False) that the bank is not drawn on twice.
-
-    `times` scales every bound: one block of variables then stands for so many forms added up.
-    """
-    program = Program()
-    cells = len(model.cells)
-    x = [program.variables(cells, upper=float(model.item_count * times)) for _ in range(forms)]
-    nonzero = [np.flatnonzero(row) for row in model.counts]
-    weights = [float(value) for value in model.difficulty]
-    for columns in x:
-        for r, inside in enumerate(nonzero):
-            low, high = float(model.low[r] * times), float(model.high[r] * times)
-            program.row(low, [columns[int(c)] for c in inside], [1.0] * len(inside), high)
-        scaled = [100.0 * weight for weight in weights]
-        program.row(float(model.difficulty_low * times), list(columns), scaled, float(model.difficulty_high * times))
-    if supply:
-        for c in range(cells):
-            program.row(0.0, [columns[c] for columns in x], [1.0] * forms, float(model.supply[c]))
-    for tie in model.ties:
-        program.row(0.0, [columns[c] for columns in x for c in tie], [1.0] * (forms * len(tie)), 1.0)
-    return program, x
-
-
-def _add_spread(program: Program, model: Model, x: Sequence[range]) -> int:
-    """A variable not less than the difference of any two forms' difficulty sums; its index."""
-    spread = program.variables(1)[0]
-    floor = program.variables(1, integer=False)[0]
-    weights = [float(value) for value in model.difficulty]
-    for columns in x:
-        program.row(0.0, [*columns, floor], [*weights, -1.0], highspy.kHighsInf)
-        program.row(0.0, [spread, floor, *columns], [1.0, 1.0, *(-w for w in weights)], highspy.kHighsInf)
-    return spread
-
-
 def minimise(
     program: Program,
     *,
@@ -154,9 +75,14 @@ def minimise(
     absolute_gap: float = 1e-6,
     start: NDArray[np.float64] | None = None,
     whole: bool = True,
+    seconds: float = TIME_LIMIT_S,
+    any_will_do: bool = False,
 ) -> Answer:
-    """Solve; `whole=False` solves the linear relaxation. Raises `SolverGaveUp` unless solved or proved infeasible."""
-    solver = _solver(relative_gap, absolute_gap)
+    """Solve; `whole=False` solves the linear relaxation. Raises `SolverGaveUp` unless solved or proved infeasible.
+
+    `any_will_do`: what was found within `seconds` is taken, with the bound proved so far.
+    """
+    solver = _solver(relative_gap, absolute_gap, seconds)
     solver.passModel(_as_lp(program, whole))
     if start is not None:
         guess = highspy.HighsSolution()
@@ -166,20 +92,21 @@ def minimise(
     status = solver.getModelStatus()
     if status in {highspy.HighsModelStatus.kInfeasible, highspy.HighsModelStatus.kUnboundedOrInfeasible}:
         return Answer(None)
-    if status != highspy.HighsModelStatus.kOptimal:
-        raise SolverGaveUp(solver.modelStatusToString(status))
     info = solver.getInfo()
+    enough = any_will_do and info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
+    if status != highspy.HighsModelStatus.kOptimal and not enough:
+        raise SolverGaveUp(solver.modelStatusToString(status))
     bound = info.mip_dual_bound if whole else info.objective_function_value
     return Answer(np.array(solver.getSolution().col_value), info.objective_function_value, bound)
 
 
-def _solver(relative_gap: float, absolute_gap: float) -> highspy.Highs:
+def _solver(relative_gap: float, absolute_gap: float, seconds: float = TIME_LIMIT_S) -> highspy.Highs:
     solver = highspy.Highs()  # type: ignore[no-untyped-call]  # highspy annotates all but its constructor
     options: dict[str, bool | int | float | str] = {
         "output_flag": False,
         "threads": THREADS,
         "random_seed": 0,
-        "time_limit": TIME_LIMIT_S,
+        "time_limit": seconds,
         "mip_rel_gap": relative_gap,
         "mip_abs_gap": absolute_gap,
     }
@@ -201,15 +128,63 @@ def _as_lp(program: Program, whole: bool) -> highspy.HighsLp:
     return lp
 
 
-def _draw(model: Model, pool: Sequence[PoolItem], taken: Ints, random: np.random.Generator) -> tuple[tuple[int, ...], ...]:
-    """Units for the counts (forms × cells): shuffle each cell once, deal it out; one member of each unit by lot."""
-    forms: list[list[int]] = [[] for _ in range(len(taken))]
-    for c, cell in enumerate(model.cells):
-        order = random.permutation(cell.supply)
-        dealt = 0
-        for f, form in enumerate(forms):
-            for unit in order[dealt : dealt + int(taken[f, c])]:
-                members = cell.units[int(unit)]
-                form.append(members[int(random.integers(len(members)))])
-            dealt += int(taken[f, c])
-    return tuple(tuple(sorted(form, key=pool.__getitem__)) for form in forms)
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Priced:
+    """A linear answer: value of every column and price (dual) of every row."""
+
+    objective: float
+    x: Floats
+    prices: Floats
+
+
+class GrowingProgram:
+    """Minimise cost · x with row_low <= A x <= row_high, 0 <= x <= upper, where columns and rows come as they are needed.
+
+    Every row has two elastic columns that cost `elastic` a unit, so there always is an answer; what they hold is what
+    is missed. The basis is kept from one answer to the next.
+    """
+
+    def __init__(self, row_low: Floats, row_high: Floats, elastic: float) -> None:
+        self._solver = _solver(0.0, 0.0)
+        # Dual simplex at each start: after new columns the basis is still dual feasible only in part; presolve would lose it.
+        self._solver.setOptionValue("presolve", "off")
+        self._elastic = elastic
+        nothing: NDArray[np.int32] = np.zeros(0, dtype=np.int32)
+        self._rows = len(row_low)
+        self._solver.addRows(self._rows, row_low, row_high, 0, nothing, nothing, np.zeros(0))
+        self._first: list[int] = []
+        self._columns = 0
+        every = np.eye(self._rows)
+        for sign in (1.0, -1.0):
+            self.add_columns(sign * every, np.full(self._rows, elastic), np.inf)
+
+    def add_columns(self, dense: Floats, cost: Floats, upper: float) -> range:
+        """Add columns (new × rows so far); their indices."""
+        many = len(dense)
+        line, row = np.nonzero(dense)
+        starts = np.searchsorted(line, np.arange(many)).astype(np.int32)
+        values = dense[line, row]
+        self._solver.addCols(many, cost, np.zeros(many), np.full(many, upper), len(values), starts, row.astype(np.int32), values)
+        first, self._columns = self._columns, self._columns + many
+        return range(first, first + many)
+
+    def add_row(self, high: float, columns: Sequence[int]) -> None:
+        """Add Σ x[columns] <= high (with an elastic column of its own)."""
+        self._solver.addRow(-highspy.kHighsInf, high, len(columns), np.array(columns, dtype=np.int32), np.ones(len(columns)))
+        self._rows += 1
+        self._solver.addCol(
+            self._elastic, 0.0, highspy.kHighsInf, 1, np.array([self._rows - 1], dtype=np.int32), np.array([-1.0])
+        )
+        self._columns += 1
+
+    def solve(self) -> Priced:
+        """The answer for what is there now. Raises `SolverGaveUp`."""
+        self._solver.run()
+        status = self._solver.getModelStatus()
+        if status != highspy.HighsModelStatus.kOptimal:
+            raise SolverGaveUp(self._solver.modelStatusToString(status))
+        found = self._solver.getSolution()
+        return Priced(self._solver.getInfo().objective_function_value, np.array(found.col_value), np.array(found.row_dual))

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from itembank.assembly.audit import audit
+from itembank.assembly.exact import find_forms
 from itembank.assembly.explain import Explanation, common_topic, explain
 from itembank.assembly.model import PoolItem, build, pool_digest
-from itembank.assembly.solve import find_forms
 from itembank.blueprint import BlueprintBody, demo_blueprint
 from tests.itembank import banks
 
