@@ -1,6 +1,6 @@
 """PCs are checked before the exam.
 
-Revision 0004: `pc_check`.
+Revision 0005: `pc_check`.
 """
 
 import sqlalchemy as sa
@@ -8,8 +8,8 @@ from alembic import op
 
 from server.db import UTCDateTime
 
-revision = "0004"
-down_revision = "0003"
+revision = "0005"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 
