@@ -17,6 +17,7 @@ from server.sitting import reading as sittings
 from tests import factories
 from tests.journeys.client.killing import kill, launch
 from tests.journeys.client.room import Room
+from tests.journeys.client.traces import traces
 from tests.live import LiveServer
 from tests.sitting.conftest import Exam, make_exam
 
@@ -51,7 +52,7 @@ def real(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
     dbs = connect(f"sqlite:///{data / 'jikao.db'}")
     clock = FakeClock(wall_clock() - LEAD + timedelta(seconds=20))
     profile = SessionProfile(identity_check=False, earliest_hand_in_ms=0)
-    exam = make_exam(dbs, clock, Keyring.open_folder(data / "keys"), profile=profile, duration=timedelta(hours=2))
+    exam = make_exam(dbs, clock, Keyring.open_folder(data / "keys"), profile=profile, entries=5, duration=timedelta(hours=2))
     dbs.dispose()
     server = LiveServer(data)
     try:
@@ -159,6 +160,37 @@ def test_the_check_of_a_pc_finds_what_survives(real: Real, playwright: Playwrigh
     page.reload()
     expect(page.locator("[data-check=survival]")).to_have_attribute("data-state", "bad", timeout=20_000)
     kill(profile)
+
+
+@pytest.mark.parametrize(("no", "end"), [(4, "closed"), (5, "killed")])
+def test_after_the_receipt_nothing_of_the_paper_is_left_in_the_profile(
+    real: Real, playwright: Playwright, chromium: str, tmp_path: Path, no: int, end: str
+) -> None:
+    profile = tmp_path / "profile"
+    context = launch(playwright, chromium, profile)
+    page = context.pages[0]
+    sign_in(page, real, no)
+    expect(page.locator("#exam")).to_be_visible(timeout=30_000)
+    texts = set()
+    for _ in range(5):
+        texts |= {text for text in page.locator("#exam-work .stem, #exam-work .option-text").all_inner_texts() if len(text) >= 4}
+        page.keyboard.press("1")
+        page.keyboard.press("ArrowRight")
+    assert len(texts) >= 5
+    planted = "这一句必须被找到"
+    page.evaluate("text => localStorage.setItem('planted', text)", planted)
+    expect(page.locator("#save-badge")).to_have_attribute("data-state", "saved")
+    page.locator("#exam-work [data-part=hand-in]").click()
+    page.locator("#hand-in-dialog [data-part=yes]").click()
+    expect(page.locator("#cleared")).to_be_visible(timeout=10_000)
+    page.locator("#leave").click()
+    expect(page.locator("#admission_no")).to_be_visible()
+    if end == "closed":
+        context.close()
+        assert [found.rpartition(": ")[2] for found in traces(profile, [planted])] != []  # the search can find
+    else:
+        kill(profile)
+    assert list(traces(profile, texts)) == []
 
 
 def test_a_wrong_secret_is_refused_on_the_page(real: Real, context: BrowserContext) -> None:
