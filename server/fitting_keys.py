@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlmodel import Field, Session, SQLModel, select
 
 from server.audit import trail
-from server.db import Databases, UTCDateTime, reading, transaction
+from server.db import Databases, UTCDateTime, reading, take_turns, transaction
 from server.keyring import PURPOSES, Keyring, KeyringError
 from server.settings import Settings
 
@@ -33,22 +33,28 @@ def open_keys(dbs: Databases, settings: Settings, now: datetime) -> Keyring:
     with reading(dbs) as db:
         noted = {row.purpose: row.digest for row in db.exec(select(KeyFingerprint)).all()}
     if not noted:
-        keyring = Keyring.open_folder(settings.keys)
-        with transaction(dbs) as db:
-            note(db, keyring, now)
-        return keyring
+        noted = _note(dbs, Keyring.open_folder(settings.keys), now)
     lacking = [f"{purpose}.key" for purpose in PURPOSES if purpose in noted and not (settings.keys / f"{purpose}.key").exists()]
     if lacking:
         raise KeyringError(f"{settings.keys} lacks {', '.join(lacking)}: put the keys of this database back before anything else")
     keyring = Keyring.open_folder(settings.keys)
-    foreign = [f"{purpose}.key" for purpose in PURPOSES if purpose in noted and fingerprint(keyring, purpose) != noted[purpose]]
+    if set(PURPOSES) - set(noted):  # purposes that came with a later version
+        noted = _note(dbs, keyring, now)
+    foreign = [f"{purpose}.key" for purpose in PURPOSES if fingerprint(keyring, purpose) != noted[purpose]]
     if foreign:
         raise KeyringError(f"{', '.join(foreign)} in {settings.keys} belongs to another database: put the right keys back")
-    later = [purpose for purpose in PURPOSES if purpose not in noted]
-    if later:  # purposes that came with a later version
-        with transaction(dbs) as db:
-            note(db, keyring, now, later)
     return keyring
+
+
+def _note(dbs: Databases, keyring: Keyring, now: datetime) -> dict[str, str]:
+    """Note what is not noted yet; what is noted then. Of several processes that start together one notes, all compare."""
+    with transaction(dbs) as db:
+        take_turns(db, "key fingerprints")
+        noted = {row.purpose: row.digest for row in db.exec(select(KeyFingerprint)).all()}
+        later = [purpose for purpose in PURPOSES if purpose not in noted]
+        if later:
+            note(db, keyring, now, later)
+        return noted | {purpose: fingerprint(keyring, purpose) for purpose in later}
 
 
 def note(db: Session, keyring: Keyring, now: datetime, purposes: Iterable[str] = PURPOSES) -> None:

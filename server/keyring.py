@@ -5,6 +5,7 @@ Losing `paper.key` makes sealed papers unreadable, losing `answer_key.key` makes
 files so that an operator can keep the answer keys on another medium until marking.
 """
 
+import contextlib
 import hashlib
 import hmac
 import os
@@ -61,14 +62,24 @@ class Keyring:
 
 
 def _read_or_make(path: Path) -> bytes:
+    if not path.exists():
+        _make(path)
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
         key = bytes.fromhex(path.read_text(encoding="ascii").strip())
-        if len(key) != KEY_BYTES:
-            raise KeyringError(f"{path} does not hold a key of {KEY_BYTES} bytes") from None
-        return key
-    key = secrets.token_bytes(KEY_BYTES)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(key.hex() + "\n")
+    except ValueError:
+        key = b""
+    if len(key) != KEY_BYTES:
+        raise KeyringError(f"{path} does not hold a key of {KEY_BYTES} bytes")
     return key
+
+
+def _make(path: Path) -> None:
+    """Whole or not at all: of several processes that make it at once one wins, and none reads half a key."""
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+        file.write(secrets.token_bytes(KEY_BYTES).hex() + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    with contextlib.suppress(FileExistsError):
+        os.link(draft, path)
+    draft.unlink()

@@ -200,5 +200,6 @@ def main() -> None:
 
 def _with_parent() -> None:
     """The pipe from the parent closes when it is gone, however it went."""
-    sys.stdin.buffer.read()
+    while os.read(0, 1000):  # not by sys.stdin: its lock, held here, would be missed when the interpreter ends
+        pass
     os.kill(os.getpid(), signal.SIGTERM)

@@ -1,13 +1,14 @@
 """A database is only ever used with the keys it was written with."""
 
 import shutil
+import threading
 from pathlib import Path
 
 import pytest
 
 from server import fitting_keys
 from server.clock import FakeClock
-from server.db import Databases
+from server.db import Databases, connect
 from server.keyring import KeyringError
 from server.settings import Settings
 
@@ -37,3 +38,24 @@ def test_the_key_of_another_database_is_refused(dbs: Databases, tmp_path: Path, 
     (settings.keys / "paper.key").write_text("00" * 32 + "\n", encoding="ascii")
     with pytest.raises(KeyringError, match=r"paper\.key .* belongs to another database"):
         fitting_keys.open_keys(dbs, settings, clock.now())
+
+
+def test_processes_that_start_together_agree(dbs: Databases, database_url: str, tmp_path: Path, clock: FakeClock) -> None:
+    settings = Settings(data_dir=tmp_path)
+    together = threading.Barrier(6)
+    found: list[bytes] = []
+
+    def start() -> None:
+        mine = connect(database_url)
+        together.wait()
+        found.append(fitting_keys.open_keys(mine, settings, clock.now()).key("paper"))
+        mine.dispose()
+
+    threads = [threading.Thread(target=start) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 6
+    assert len(set(found)) == 1
+    assert not list(settings.keys.glob(".*"))
