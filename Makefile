@@ -63,6 +63,7 @@ faults: env-test ## what an exam must survive: 5,000 power cuts, 1,000 races of 
 	@.venv/bin/python -m tests.faults.chaos --database sqlite --blows $$(($(BLOWS) / 2))
 	@.venv/bin/python -m tests.faults.chaos --database postgresql --blows $$(($(BLOWS) - $(BLOWS) / 2))
 	@.venv/bin/python -m tests.faults.processes --blows $$(($(BLOWS) / 5))
+	@.venv/bin/python -m tests.faults.browser --sittings 6 --rounds 10
 
 soak: env-test ## the state machine beside the reference model for MINUTES on each database
 	@.venv/bin/python -m tests.faults.soak --minutes $(MINUTES)

@@ -8,8 +8,8 @@ import pytest
 
 from server import fitting_keys
 from server.clock import FakeClock
-from server.db import Databases, connect
-from server.keyring import KeyringError
+from server.db import Databases, connect, transaction
+from server.keyring import PURPOSES, Keyring, KeyringError
 from server.settings import Settings
 
 
@@ -59,3 +59,16 @@ def test_processes_that_start_together_agree(dbs: Databases, database_url: str, 
     assert len(found) == 6
     assert len(set(found)) == 1
     assert not list(settings.keys.glob(".*"))
+
+
+def test_a_purpose_that_came_with_a_later_version_gets_its_key(dbs: Databases, tmp_path: Path, clock: FakeClock) -> None:
+    settings = Settings(data_dir=tmp_path)
+    older = [purpose for purpose in PURPOSES if purpose != "recovery"]
+    with transaction(dbs) as db:
+        fitting_keys.note(db, Keyring.open_folder(settings.keys), clock.now(), older)
+    (settings.keys / "recovery.key").unlink()
+    first = fitting_keys.open_keys(dbs, settings, clock.now())
+    assert fitting_keys.open_keys(dbs, settings, clock.now()).key("recovery") == first.key("recovery")
+    (settings.keys / "recovery.key").unlink()
+    with pytest.raises(KeyringError, match=r"lacks recovery\.key"):
+        fitting_keys.open_keys(dbs, settings, clock.now())

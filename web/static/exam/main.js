@@ -104,6 +104,7 @@ class Page {
     else if (phase === "ended") this.#show("finished", () => showFinished(this.#sitting));
     else this.#show("stopped", () => showStopped(this.#sitting.stoppedBy, () => location.reload()));
     this.#refreshNotices();
+    this.#help.refresh();
   }
 
   #refreshOpen() {
