@@ -135,6 +135,11 @@ def listen_often(settings: Settings, count: int) -> list[socket.socket]:
     return [_bind(settings, port, shared=True) for _ in range(count)]
 
 
+def listen_beside(settings: Settings, port: int) -> socket.socket:
+    """One more such socket on a port that this program already has. Raises `PortTaken`."""
+    return _bind(settings, port, shared=True)
+
+
 def _bind(settings: Settings, port: int, *, shared: bool) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)

@@ -30,10 +30,15 @@ LOOK_S = 0.1
 STEADY_S = 30.0
 """Who has served this long starts again at once."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 10.0
+LEFT_OPEN_S = 1.0
+"""For a longer pause the place at the port is given up: who waits there is cut off, and finds another worker."""
 STALLED_S = 20.0
 """A worker that has served and then says nothing for so long is ended; its candidates go on with another."""
 NUMBER = "JIKAO_WORKER_SOCKETS"
 """For workers only: file descriptors of the listening socket and of the pipe to say "alive" on."""
+
+
+COMMAND = (sys.executable, "-c", "from server.workers import main; main()")
 
 
 class WorkersError(Exception):
@@ -46,6 +51,7 @@ class Worker:
     def __init__(self, number: int, listener: socket.socket, settings: Settings) -> None:
         self.number = number
         self._listener = listener
+        self._port: int = listener.getsockname()[1]
         self._settings = settings
         self._process: subprocess.Popen[bytes] | None = None
         self._pipe: int | None = None
@@ -55,12 +61,14 @@ class Worker:
 
     def start(self) -> None:
         """A process on this place's socket, in a process group of its own: Ctrl+C reaches the parent only."""
+        if self._listener.fileno() < 0:
+            self._listener = serving.listen_beside(self._settings, self._port)
         self._pipe, alive = os.pipe()
         os.set_blocking(self._pipe, False)
         os.set_blocking(alive, False)
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", "from server.workers import main; main()"],
+                COMMAND,
                 stdin=subprocess.PIPE,
                 pass_fds=(self._listener.fileno(), alive),
                 env={**environment(self._settings), NUMBER: f"{self._listener.fileno()},{alive}"},
@@ -103,6 +111,8 @@ class Worker:
         wait = 0.0 if steady else self._pause
         self._pause = 0.0 if steady else min(LONGEST_PAUSE_S, self._pause * 2 or FIRST_PAUSE_S)
         self._again = now + wait * random.uniform(0.7, 1.3)  # noqa: S311 - jitter
+        if wait > LEFT_OPEN_S:
+            self._listener.close()
         log.warning("worker_died", worker=self.number, code=code, ready=self.ready, again_in_s=round(wait, 1))
         self._let_go()
 
@@ -113,6 +123,10 @@ class Worker:
         if self._pipe is not None:
             os.close(self._pipe)
             self._pipe = None
+
+    def close(self) -> None:
+        """Give the place at the port up."""
+        self._listener.close()
 
     def tell(self, sig: int) -> None:
         """Send it a signal."""
@@ -155,7 +169,7 @@ class Supervisor:
                 if not said and all(worker.ready for worker in self._workers):
                     said = True
                     say_ready()
-                elif not said and any(codes):
+                elif not said and any(code is not None for code in codes):
                     raise WorkersError("A serving process ended before it could serve; its last lines above say why.")
         finally:
             self._end()
@@ -173,6 +187,7 @@ class Supervisor:
                 log.warning("worker_killed", worker=worker.number)
                 worker.tell(signal.SIGKILL)
                 worker.gone(1.0)
+            worker.close()
 
 
 def run(settings: Settings, ready: str) -> None:
