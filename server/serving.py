@@ -19,6 +19,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from server.settings import Settings
+from server.sitting.quick import protocol_for
 
 log = structlog.get_logger()
 
@@ -64,6 +65,7 @@ def serve(
     """
     config = uvicorn.Config(
         app,
+        http=protocol_for(app.state.candidate_api),
         host=settings.host,
         port=settings.port,
         log_level="warning",

@@ -12,6 +12,7 @@ from urllib.parse import parse_qs
 
 import msgspec
 import structlog
+from msgspec.structs import asdict
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import Receive, Scope, Send
 
@@ -28,7 +29,7 @@ from server.sitting.shelf import Paper
 from server.sitting.state import ENDED, Answers, Sitting, fold_answers
 from server.sitting.tokens import Pass
 from server.sitting.versions import PRESENCE, View
-from server.sitting.wire import Asked, decode_open, decode_ops, read_body, reply, status
+from server.sitting.wire import Asked, Status, decode_open, decode_ops, read_body, reply, status
 
 log = structlog.get_logger()
 
@@ -102,20 +103,26 @@ class CandidateApi:
         body = await self._body(asked, receive, send)
         if body is None:
             return
+        command = self.operations(given, body)
+        if command is None:
+            await reply(send, 422, {"error": "malformed"})
+            return
+        outcome = await self.core.writer.ask(command)
+        self.core.bus.seen(PRESENCE, given.key)
+        if outcome.code == "ok":
+            await reply(send, 200, self.status(given, outcome.sitting))
+        else:
+            await self.refuse(given, outcome, send)
+
+    def operations(self, given: Pass, body: bytes) -> Operations | None:
+        """The command in a body; None when it is malformed."""
         try:
             request = decode_ops(body)
         except (msgspec.DecodeError, UnicodeDecodeError):
-            request = None
-        if request is None or shape_problem(request.ops):
-            await reply(send, 422, {"error": "malformed"})
-            return
-        core = self.core
-        outcome = await core.writer.ask(Operations(given[0], given[1], request.epoch, request.ops, given[2]))
-        core.bus.seen(PRESENCE, given.key)
-        if outcome.code == "ok":
-            await reply(send, 200, self._status(given, outcome.sitting))
-        else:
-            await self._refuse(given, outcome, send)
+            return None
+        if shape_problem(request.ops):
+            return None
+        return Operations(given[0], given[1], request.epoch, request.ops, given[2])
 
     async def _body(self, asked: Asked, receive: Receive, send: Send) -> bytes | None:
         if not asked.is_json:
@@ -126,7 +133,8 @@ class CandidateApi:
             await reply(send, 413, {"error": "too_big"})
         return body
 
-    def _status(self, given: Pass, sitting: Sitting | None) -> dict[str, Any]:
+    def status(self, given: Pass, sitting: Sitting | None) -> Status | dict[str, Any]:
+        """What a reply says of the sitting; the time alone when there is none."""
         if sitting is None:
             return {"server_ms": self.core.writer.now_ms()}
         hub = self.core.hub
@@ -134,7 +142,12 @@ class CandidateApi:
         version = sitting.version + (exam.version if exam else 0)
         return status(sitting, self.core.writer.now_ms(), version, hub.message(given.key))
 
-    async def _refuse(self, given: Pass, outcome: Outcome, send: Send) -> None:
+    def _status(self, given: Pass, sitting: Sitting | None) -> dict[str, Any]:
+        found = self.status(given, sitting)
+        return asdict(found) if isinstance(found, Status) else found
+
+    async def refuse(self, given: Pass, outcome: Outcome, send: Send) -> None:
+        """Say why not."""
         code = outcome.code
         if code in UNKNOWN:
             status_code, error = UNKNOWN[code]
@@ -201,7 +214,7 @@ class CandidateApi:
         if outcome.ok or (outcome.code == "closed" and outcome.sitting is not None):
             await self._opened(given, outcome, Wanted(paper, exam, request.have, request.package, order), send)
         else:
-            await self._refuse(given, outcome, send)
+            await self.refuse(given, outcome, send)
 
     async def _paper(self, sitting: Sitting, exam: Exam) -> Paper | None:
         """The paper after the bell; None before it and after the end."""
@@ -265,7 +278,7 @@ class CandidateApi:
 
     async def _pulsed(self, view: View, epoch: int, given: Pass, send: Send) -> None:
         now = self.core.writer.now_ms()
-        answer = status(view.sitting, now, view.version, view.message)
+        answer = asdict(status(view.sitting, now, view.version, view.message))
         exam = view.exam
         if exam is not None:
             answer["exam_state"] = exam.state

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from msgspec.structs import asdict
 from sqlalchemy import select
 from sqlmodel import Session, col
 
@@ -28,7 +29,7 @@ async def about(core: Core, given: Pass) -> dict[str, Any] | None:
         return None
     found["package"] = await offered(core, view.sitting, exam)
     found["identity"] = identity(view.sitting, exam.terms.identity_check)
-    found["sitting"] = status(view.sitting, core.writer.now_ms(), view.version, view.message)
+    found["sitting"] = asdict(status(view.sitting, core.writer.now_ms(), view.version, view.message))
     return found
 
 

@@ -101,23 +101,43 @@ async def reply(send: Send, status: int, value: Any, *, retry_s: int | None = No
     await send({"type": "http.response.body", "body": body})
 
 
-def status(sitting: Sitting, now: int, version: int, message: dict[str, Any] | None) -> dict[str, Any]:
+class Status(Struct):
     """The status object of the protocol."""
+
+    state: str
+    end: str | None
+    epoch: int
+    ack: int
+    head: str
+    n: int
+    version: int
+    remaining_ms: int | None
+    server_ms: int
+    answered: int
+    flagged: int
+    receipt: dict[str, Any] | None
+    message: dict[str, Any] | None
+    held: int
+    outage_ms: int
+
+
+def status(sitting: Sitting, now: int, version: int, message: dict[str, Any] | None) -> Status:
+    """What a reply says of a sitting."""
     over = sitting.state in ("ended", "absent")
-    return {
-        "state": sitting.state,
-        "end": sitting.end_kind,
-        "epoch": sitting.epoch,
-        "ack": sitting.ack,
-        "head": sitting.head.hex(),
-        "n": sitting.n,
-        "version": version,
-        "remaining_ms": 0 if over else times.remaining_ms(now, sitting.closes_at, sitting.stopped_at),
-        "server_ms": now,
-        "answered": sitting.answered.bit_count(),
-        "flagged": sitting.flagged.bit_count(),
-        "receipt": sitting.receipt,
-        "message": message,
-        "held": sitting.held,
-        "outage_ms": sitting.outage_ms,
-    }
+    return Status(
+        sitting.state,
+        sitting.end_kind,
+        sitting.epoch,
+        sitting.ack,
+        sitting.head.hex(),
+        sitting.n,
+        version,
+        0 if over else times.remaining_ms(now, sitting.closes_at, sitting.stopped_at),
+        now,
+        sitting.answered.bit_count(),
+        sitting.flagged.bit_count(),
+        sitting.receipt,
+        message,
+        sitting.held,
+        sitting.outage_ms if sitting.outages else 0,
+    )

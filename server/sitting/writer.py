@@ -13,7 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import Any
+from functools import partial
 
 import structlog
 
@@ -31,23 +31,19 @@ RETRIES = 10
 PAUSE_AFTER_FAILURE_S = 0.05
 
 Listener = Callable[[list[Sitting]], None]
+Answer = Callable[[Outcome], None]
+"""Takes the answer to one command; never raises."""
 
 
 class Job:
-    """A command on its way: when it was received, and who waits for the answer on which loop (None: a thread)."""
+    """A command on its way: when it was received, and what to call with the answer, on which loop (None: the thread here)."""
 
-    __slots__ = ("at", "command", "future", "loop")
+    __slots__ = ("answer", "at", "command", "loop")
 
-    def __init__(
-        self,
-        command: Command,
-        at: int,
-        future: "asyncio.Future[Outcome] | Future[Outcome]",
-        loop: asyncio.AbstractEventLoop | None,
-    ) -> None:
+    def __init__(self, command: Command, at: int, answer: Answer, loop: asyncio.AbstractEventLoop | None) -> None:
         self.command = command
         self.at = at
-        self.future = future
+        self.answer = answer
         self.loop = loop
 
 
@@ -103,8 +99,12 @@ class Writer:
         """Hand over a command and wait, on an event loop."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Outcome] = loop.create_future()
-        refused = self._put(Job(command, self.now_ms(), future, loop))
+        refused = self.hand_over(command, partial(_settle, future), loop)
         return refused if refused is not None else await future
+
+    def hand_over(self, command: Command, answer: Answer, loop: asyncio.AbstractEventLoop | None) -> Outcome | None:
+        """Hand over a command; `answer` is called once, on `loop` (None: the writer's thread). A refusal is returned at once."""
+        return self._put(Job(command, self.now_ms(), answer, loop))
 
     async def ask_many(self, commands: Sequence[Command]) -> list[Outcome]:
         """The same for several, answered in their order."""
@@ -113,7 +113,7 @@ class Writer:
     def submit(self, command: Command) -> Future[Outcome]:
         """Hand over a command from a thread."""
         future: Future[Outcome] = Future()
-        refused = self._put(Job(command, self.now_ms(), future, None))
+        refused = self.hand_over(command, partial(_settle, future), None)
         if refused is not None:
             future.set_result(refused)
         return future
@@ -236,21 +236,25 @@ class Writer:
 
 
 def _answer(jobs: list[Job], outcomes: list[Outcome]) -> None:
-    """Resolve what waits: once per loop and batch."""
-    loops: dict[asyncio.AbstractEventLoop, list[tuple[Any, Outcome]]] = {}
+    """Answer what waits: once per loop and batch."""
+    loops: dict[asyncio.AbstractEventLoop, list[tuple[Answer, Outcome]]] = {}
     for job, outcome in zip(jobs, outcomes, strict=True):
         if job.loop is not None:
-            loops.setdefault(job.loop, []).append((job.future, outcome))
-        elif not job.future.done():
-            job.future.set_result(outcome)
+            loops.setdefault(job.loop, []).append((job.answer, outcome))
+        else:
+            job.answer(outcome)
     for loop, pairs in loops.items():
         try:
-            loop.call_soon_threadsafe(_resolve, pairs)
+            loop.call_soon_threadsafe(_answer_all, pairs)
         except RuntimeError:  # the loop is closed: nobody waits any more
             log.info("writer_loop_gone", waiting=len(pairs))
 
 
-def _resolve(pairs: list[tuple["asyncio.Future[Outcome]", Outcome]]) -> None:
-    for future, outcome in pairs:
-        if not future.done():
-            future.set_result(outcome)
+def _answer_all(pairs: list[tuple[Answer, Outcome]]) -> None:
+    for answer, outcome in pairs:
+        answer(outcome)
+
+
+def _settle(future: "asyncio.Future[Outcome] | Future[Outcome]", outcome: Outcome) -> None:
+    if not future.done():
+        future.set_result(outcome)
