@@ -10,7 +10,8 @@ waiting requests are answered. The closer, the clock and the staff come in at th
                 opening (the bell), exams (facts of exam sessions), package (the paper as ciphertext, before the bell),
                 shelf (packages and papers in memory), entering (sign-in), tokens (the cookie), pcs (which PC), recovery
                 (files carried by hand), reading (for board, marking, story), admission (operations kept apart)
-    HTTP        api (JSON), quick (the same for saves, below the framework), package_api, routes (pages), check_routes (the check of a PC)
+    HTTP        api (JSON), quick (the same for saves, below the framework), package_api, routes (pages),
+                check_routes (the check of a PC)
 
 What other slices may use: `Writer`, the commands, `reading.responses / board_rows / sitting_story`, `opening`,
 `admission`. Invariants I1-I10 are named in the tests. Nothing here ever holds an answer key.

@@ -34,7 +34,11 @@ RULES = [
         ("items_beyond_the_paper", "if op.item > sitting.total:", "if op.item > sitting.total + 1:"),
         ("older_epochs_are_live", "command.epoch < sitting.epoch or other_device", "other_device"),
         ("other_pcs_may_write", "if command.epoch < sitting.epoch or other_device:", "if command.epoch < sitting.epoch:"),
-        ("future_epochs_are_live", "if command.epoch > sitting.epoch:", "if command.epoch > sitting.epoch + 1:"),
+        (
+            "future_epochs_are_live",
+            'if command.epoch > sitting.epoch:\n        return draft.answer("fork")  # numbers',
+            'if command.epoch > sitting.epoch + 1:\n        return draft.answer("fork")  # numbers',
+        ),
         ("fenced_goes_to_the_bin", '_stored(command.epoch, op, seen)], "fenced")', 'False], "fenced")'),
         ("forks_go_to_the_bin", '("late", "closed", "fork")', '("late", "closed")'),
         ("late_goes_to_the_bin", '("late", "closed", "fork")', '("closed", "fork")'),
