@@ -43,6 +43,16 @@ export class Answers extends EventTarget {
     return { answered, unanswered: questions.length - answered, flagged };
   }
 
+  /** First showing: what the server holds, then what this computer had not delivered. */
+  fill(server, undelivered) {
+    for (const [slot, value] of server.values) this.setValue(slot, value);
+    for (const slot of server.flags) this.setFlag(slot, true);
+    for (const record of undelivered) {
+      if (record.value !== undefined) this.setValue(record.item, record.value);
+      if (record.flag !== undefined) this.setFlag(record.item, record.flag);
+    }
+  }
+
   /** Everything touched: `{ values: Map(slot -> ids), flags: Set(slot) }` (copies). */
   snapshot() {
     return { values: new Map(this.#values), flags: new Set(this.#flags) };

@@ -67,6 +67,18 @@ function addLocal(local, server, last) {
   }
 }
 
+/** What turned `before` into `now`: both `{ values, flags }` of one page. */
+export function changesSince(before, now) {
+  const changes = [];
+  for (const [item, value] of now.values) {
+    if (!sameValue(value, before.values.get(item) ?? [])) changes.push({ item, value });
+  }
+  for (const item of new Set([...now.flags, ...before.flags])) {
+    if (now.flags.has(item) !== before.flags.has(item)) changes.push({ item, flag: now.flags.has(item) });
+  }
+  return changes;
+}
+
 /** What the server says it holds (protocol: `answers`, `flags`, `reports` of an opening). */
 export function heldBy({ answers, flags, reports }) {
   return {

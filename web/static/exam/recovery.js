@@ -5,6 +5,7 @@
  * docs/protocol.md. WebCrypto does it, and exists in secure contexts only: without it there is no file, because an unprotected
  * one could be read and changed on its way.
  */
+import { remembered } from "./place.js";
 
 const FORMAT = "jikao-recovery-1";
 const CURVE = { name: "ECDH", namedCurve: "P-256" };
@@ -34,6 +35,21 @@ export async function recoveryFile(offer, held) {
   const sealed = new Uint8Array(await crypto.subtle.encrypt(algorithm, key, bytes(JSON.stringify(content))));
   const envelope = { format: FORMAT, key: offer.name, ephemeral: toBase64(point), nonce: toBase64(nonce), sealed: toBase64(sealed) };
   return new Blob([JSON.stringify(envelope)], { type: "application/octet-stream" });
+}
+
+/** How the page stands, in numbers, for the people who decide. @param {import("./sitting.js").Sitting} sitting */
+export function stateOf({ answers, paper, clock, key, handingIn, paused, locked }) {
+  const { answered, flagged } = answers.counts(paper.questions);
+  const remaining = clock.remaining();
+  return {
+    answered,
+    flagged,
+    remaining_ms: remaining === null ? null : Math.round(remaining),
+    handing_in: handingIn,
+    paused,
+    locked,
+    slot: remembered(key) ?? 0,
+  };
 }
 
 async function sealingKey(shared, info) {

@@ -4,20 +4,19 @@
  * Phases: `waiting` -> `open` (with `paused` and `locked` as flags) -> `ended`; `stopped` when this page may not go on.
  * Listeners get a `change` event for anything the screen shows, `news` for what should be said once.
  */
-import { Answers, sameValue } from "./answers.js";
-import { pageId, post, retryDelay, Waiter } from "./api.js";
+import { Answers } from "./answers.js";
 import { Clock } from "./clock.js";
+import { Door } from "./door.js";
 import { handOver } from "./handover.js";
 import { Outbox } from "./outbox.js";
 import { PaperPackage } from "./package.js";
 import { Paper } from "./paper.js";
 import * as place from "./place.js";
 import { Pulse } from "./pulse.js";
-import { forNewEpoch, heldBy, sameChange } from "./reconcile.js";
-import { recoveryFile } from "./recovery.js";
+import { changesSince, forNewEpoch, heldBy, sameChange } from "./reconcile.js";
+import { recoveryFile, stateOf } from "./recovery.js";
 import { Sender } from "./sender.js";
 
-const OPEN_TIMEOUT_MS = 30_000;
 const BELL_JITTER_MS = 2000;
 const ASK_AGAIN_MS = 5000;
 const BELL_AGAIN_MS = 1000;
@@ -30,15 +29,11 @@ export class Sitting extends EventTarget {
   #outbox = null;
   #sender = null;
   #pulse = null;
-  #page = pageId();
-  #waiter = new Waiter();
-  #opening = false;
   #lastN = -1;
   #version = 0;
   #outageMs = null;
   #refused = [];
   #reopenings = 0;
-  #askAgain = null;
   #apart = 0;
   #shown = new Set();
   #recovery = null;
@@ -63,6 +58,7 @@ export class Sitting extends EventTarget {
   paper = null;
   /** The paper as ciphertext, on its way to this computer or here. */
   sealed = new PaperPackage();
+  #door = new Door(this.sealed, this, (reply) => (reply.status === 200 ? this.#opened(reply) : this.#notOpened(reply)));
 
   /**
    * @param {object} me what the server says about the candidate (protocol: `me`)
@@ -146,18 +142,8 @@ export class Sitting extends EventTarget {
   async recover() {
     const serverMs = Math.round(this.clock.serverNow());
     const ops = this.#outbox.records().map((record) => this.#sender.wire(record));
-    const { answered, flagged } = this.answers.counts(this.paper.questions);
-    const remaining = this.clock.remaining();
-    const state = {
-      answered,
-      flagged,
-      remaining_ms: remaining === null ? null : Math.round(remaining),
-      handing_in: this.handingIn,
-      paused: this.paused,
-      locked: this.locked,
-      slot: place.remembered(this.key) ?? 0,
-    };
-    const blob = await recoveryFile(this.#recovery, { page: this.#page, ack: this.#sender.acked, made_ms: serverMs, state, ops });
+    const held = { page: this.#door.page, ack: this.#sender.acked, made_ms: serverMs, state: stateOf(this), ops };
+    const blob = await recoveryFile(this.#recovery, held);
     return { blob, count: ops.length, serverMs };
   }
 
@@ -172,51 +158,13 @@ export class Sitting extends EventTarget {
     if (PURGE_STOPS.has(why)) this.sealed.purge();
     this.clock.stop();
     this.bell.stop();
-    this.#waiter.wake();
+    this.#door.leave();
     this.#changed();
   }
 
   /** Open, or open again, until the server gives a clear answer. */
-  async open() {
-    if (this.#opening) return;
-    this.#opening = true;
-    for (let attempt = 0; this.phase === "waiting" || this.phase === "open"; attempt += 1) {
-      const body = { page: this.#page, ...this.#held() };
-      const reply = await post("open", body, { timeoutMs: OPEN_TIMEOUT_MS });
-      this.#link(reply);
-      if (this.phase === "ended" || this.phase === "stopped") break;
-      if (reply.known && reply.status === 200) {
-        if (!(await this.#unlocked(reply.body))) continue; // asks again, now for the paper itself
-        await this.#opened(reply);
-      }
-      else if (reply.known) this.#notOpened(reply);
-      if (reply.known) break;
-      this.#waitFor(reply.reached && reply.body.error === "paper" ? "paper" : "unreachable");
-      await this.#waiter.wait(retryDelay(attempt, reply.retryMs));
-    }
-    this.#opening = false;
-  }
-
-  /** What this page has of the paper, so that only the rest need travel. */
-  #held() {
-    if (this.paper) return { have: this.paper.digest };
-    return this.sealed.held ? { package: this.sealed.held } : {};
-  }
-
-  /** Put the paper in the place of its key, if that is what came; false when the package here cannot be opened. */
-  async #unlocked(body) {
-    if (body.package_key === undefined) return true;
-    try {
-      body.paper = await this.sealed.unlock(body.package_key, body.paper_digest);
-      return true;
-    } catch (error) {
-      console.warn("the paper kept here could not be opened", error?.name);
-      await this.sealed.purge();
-      this.#waitFor("plain");
-      return false;
-    } finally {
-      delete body.package_key;
-    }
+  open() {
+    return this.#door.open();
   }
 
   async #opened({ body, sentAt }) {
@@ -229,7 +177,7 @@ export class Sitting extends EventTarget {
     const server = heldBy(body);
     const local = again ? this.answers.snapshot() : null;
     this.paper ??= new Paper(body.paper, body.order);
-    const { send, keep } = await this.#outbox.begin(body.epoch, this.#page, (unsent) =>
+    const { send, keep } = await this.#outbox.begin(body.epoch, this.#door.page, (unsent) =>
       forNewEpoch({
         unsent,
         server,
@@ -238,7 +186,7 @@ export class Sitting extends EventTarget {
         refused: (change) => this.#refused.some((one) => sameChange(one, change)),
       }),
     );
-    if (!again) this.#show(server, send);
+    if (!again) this.answers.fill(server, send);
     this.handInFromMs = body.hand_in_from_ms ?? null;
     this.#recovery = body.recovery ?? null;
     this.reported = new Set([...server.reports, ...this.reported]);
@@ -258,23 +206,7 @@ export class Sitting extends EventTarget {
     const astray = this.#outbox.records().filter((record) => record.epoch !== epoch);
     if (astray.length) this.#outbox.forget(astray).catch((error) => console.warn("outbox", error?.name));
     if (!local) return;
-    const { values, flags } = this.answers.snapshot();
-    for (const [item, value] of values) {
-      if (!sameValue(value, local.values.get(item) ?? [])) this.#sender.push({ item, value });
-    }
-    for (const item of new Set([...flags, ...local.flags])) {
-      if (flags.has(item) !== local.flags.has(item)) this.#sender.push({ item, flag: flags.has(item) });
-    }
-  }
-
-  /** First showing: what the server holds, then what this computer had not delivered. */
-  #show(server, send) {
-    for (const [slot, value] of server.values) this.answers.setValue(slot, value);
-    for (const slot of server.flags) this.answers.setFlag(slot, true);
-    for (const record of send) {
-      if (record.value !== undefined) this.answers.setValue(record.item, record.value);
-      if (record.flag !== undefined) this.answers.setFlag(record.item, record.flag);
-    }
+    for (const change of changesSince(local, this.answers.snapshot())) this.#sender.push(change);
   }
 
   #notOpened({ status, body, sentAt }) {
@@ -285,17 +217,12 @@ export class Sitting extends EventTarget {
     else if (["not_yet", "identity", "other_device"].includes(body.error)) {
       this.#waitFor(body.error);
       if (body.error === "not_yet") this.#ring(body, sentAt);
-      if (body.error !== "not_yet") this.#openAgain(ASK_AGAIN_MS);
-      else if (body.starts_in_ms === 0) this.#openAgain(BELL_AGAIN_MS);
+      if (body.error !== "not_yet") this.#door.later(ASK_AGAIN_MS);
+      else if (body.starts_in_ms === 0) this.#door.later(BELL_AGAIN_MS);
     } else {
       this.#waitFor("unreachable");
-      this.#openAgain(ASK_AGAIN_MS);
+      this.#door.later(ASK_AGAIN_MS);
     }
-  }
-
-  #openAgain(delay) {
-    clearTimeout(this.#askAgain);
-    this.#askAgain = setTimeout(() => this.phase === "waiting" && this.open(), delay);
   }
 
   #waitFor(why) {
@@ -305,6 +232,8 @@ export class Sitting extends EventTarget {
   }
 
   #listen() {
+    this.#door.addEventListener("link", ({ detail }) => this.#link(detail));
+    this.#door.addEventListener("waits", ({ detail }) => this.#waitFor(detail));
     const on = (type, act) => this.#sender.addEventListener(type, ({ detail }) => act(detail));
     on("unsaved", ({ count }) => {
       this.unsaved = count;
@@ -327,8 +256,8 @@ export class Sitting extends EventTarget {
     } else if (why === "malformed") {
       this.#refused.push({}); // nothing refused yet, but from now on one by one
     }
-    this.#page = pageId();
-    if (this.#reopenings++) await this.#waiter.wait(retryDelay(Math.min(this.#reopenings, 5)));
+    this.#door.renew();
+    if (this.#reopenings++) await this.#door.rest(this.#reopenings);
     await this.open();
   }
 
@@ -346,7 +275,7 @@ export class Sitting extends EventTarget {
     if (this.phase === "ended") this.#heardAfterTheEnd(reply);
     else if (reply.status === 401) this.stop("signin");
     else if (reply.body.error === "fenced") {
-      if (!this.#opening) this.stop("fenced");
+      if (!this.#door.opening) this.stop("fenced");
     } else if (reply.status === 200) {
       this.#version = reply.body.version; // only here: news a poll has not brought yet must end the next one at once
       this.#sender.acknowledge(reply.body.epoch, reply.body.ack);
@@ -379,7 +308,7 @@ export class Sitting extends EventTarget {
   }
 
   #atBell() {
-    this.#openAgain(Math.random() * BELL_JITTER_MS);
+    this.#door.later(Math.random() * BELL_JITTER_MS);
   }
 
   #link({ reached, known }) {
@@ -392,7 +321,7 @@ export class Sitting extends EventTarget {
   /** A status object of the server, from whichever reply. Older news than we have is not shown again. */
   #apply(status, sentAt) {
     if (status.state === undefined || this.phase === "ended" || this.phase === "stopped") return;
-    if (this.phase === "open" && status.epoch > this.#sender.epoch && this.#sender.epoch > 0 && !this.#opening) {
+    if (this.phase === "open" && status.epoch > this.#sender.epoch && this.#sender.epoch > 0 && !this.#door.opening) {
       this.stop("fenced");
       return;
     }
@@ -439,7 +368,7 @@ export class Sitting extends EventTarget {
   /** The page was loaded after the end; what an earlier page left is handed over for the invigilator to judge. */
   async #endedBefore(status) {
     let leftovers = [];
-    await this.#outbox.begin(status.epoch, this.#page, (unsent) => {
+    await this.#outbox.begin(status.epoch, this.#door.page, (unsent) => {
       leftovers = unsent;
       return { send: [], keep: unsent };
     });
