@@ -156,7 +156,7 @@ def _check_total(tree: Syllabus) -> Iterator[Problem]:
         )
     found = sum(1 for _ in walk_leaves(tree))
     if not found:
-        yield Problem("", "leaves", msg("The table has no leaf."), msg("Add the 鉴定点 rows."))
+        yield Problem("", "leaves", msg("The table has no knowledge point."), msg("Add the 鉴定点 rows."))
     elif tree.leaf_count is not None and tree.leaf_count != found:
         yield Problem(
             "",

@@ -36,6 +36,7 @@ class LiveServer:
     """A `jikao serve` process that can be killed and started again on the same port and data."""
 
     def __init__(self, data_dir: Path, *, trust: Path | None = None, **environment: str) -> None:
+        self.program = JIKAO
         self.port = free_port()
         self.tls = ssl.create_default_context(cafile=trust) if trust else None
         self.url = f"http{'s' if trust else ''}://127.0.0.1:{self.port}"
@@ -54,7 +55,7 @@ class LiveServer:
 
     def start(self, command: str = "serve", log: Path | None = None) -> None:
         with (log or self.data_dir / "server.log").open("ab") as sink:
-            self.process = subprocess.Popen([*JIKAO, command], env=self.environment, stdout=sink, stderr=sink)
+            self.process = subprocess.Popen([*self.program, command], env=self.environment, stdout=sink, stderr=sink)
         wait_for(f"{self.url}/readyz", self.process, tls=self.tls)
 
     def kill(self) -> None:

@@ -8,29 +8,29 @@ import argparse
 import itertools
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page
 
-from tests import tour
-from tests.tour import LANGUAGES, STOPS, THEMES, Demo, Passes
+from tests import publishing, tour
+from tests.tour import LANGUAGES, STOPS, THEMES, Demo, Passes, Stop
 
 SIZES = ((1366, 768), (1024, 768))
 TARGET = Path(__file__).resolve().parent.parent / "var" / "screenshots"
 
 
-def shoot_staff(running: Browser, demo: Demo, names: dict[str, str], only: list[str]) -> Iterator[Path]:
+def shoot_staff(running: Browser, demo: Demo, stops: Iterable[Stop], names: dict[str, str], only: list[str]) -> Iterator[Path]:
     passes = Passes(running, demo.url)
     for size, theme, language in itertools.product(SIZES, THEMES, LANGUAGES):
         made = tour.context(running, demo.url, size=size, theme=theme, language=language)
         page = made.new_page()
-        for stop in STOPS:
+        for stop in stops:
             if only and stop.name not in only:
                 continue
             passes.wear(made, stop.who)
-            tour.go(page, demo.url, stop, names)
+            tour.go(page, demo, stop, names)
             yield shoot(page, size, theme, language, stop.name, whole=stop.whole)
         made.close()
 
@@ -83,11 +83,15 @@ def main() -> None:
     began, count = time.monotonic(), 0
     with a_demo(chosen.url, chosen.log) as demo, tour.browser() as running:
         names = tour.enrich(running, demo)
-        for path in shoot_staff(running, demo, names, chosen.only):
+        for path in shoot_staff(running, demo, STOPS, names, chosen.only):
             print(path, flush=True)
             count += 1
         if not chosen.only or "exam" in chosen.only:
             for path in shoot_candidate(running, demo):
+                print(path, flush=True)
+                count += 1
+        for stops in publishing.stages(running, demo):
+            for path in shoot_staff(running, demo, stops, names, chosen.only):
                 print(path, flush=True)
                 count += 1
     print(f"{count} pictures in {time.monotonic() - began:.0f} s")

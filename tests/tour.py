@@ -18,6 +18,7 @@ from playwright.sync_api import APIRequestContext, Browser, BrowserContext, Page
 
 from server.demo.bank import CONTENT
 from server.demo.people import PASSWORD
+from tests import trouble
 from tests.live import LiveServer, chromium
 
 ARGUMENTS = ["--no-sandbox", "--disable-dev-shm-usage"]
@@ -27,12 +28,17 @@ LANGUAGES = ("zh_CN", "en")
 
 @dataclass(frozen=True)
 class Stop:
-    """One page: who looks, the path, a name for the file, and what to click first, if anything."""
+    """One page: who looks, the path, a name for the file, and what to click first, if anything.
+
+    `until`: what has to be there, the page is loaded again until it is. `clock_off_s`: the machine's clock is wrong by so much.
+    """
 
     who: str
     path: str
     name: str
-    click: str = ""
+    click: tuple[str, ...] = ()
+    until: str = ""
+    clock_off_s: int = 0
 
     @property
     def whole(self) -> bool:
@@ -92,7 +98,7 @@ STOPS = (
     Stop("invigilator", "/board/2", "board"),
     Stop("invigilator", "/board/2?room=2", "board-room"),
     Stop("invigilator", "/board/2?view=compact", "board-compact"),
-    Stop("invigilator", "/board/2", "board-act", ".act-buttons [formaction$=message]"),
+    Stop("invigilator", "/board/2", "board-act", (".seat label", ".act-buttons [formaction$=message]")),
     Stop("invigilator", "/board/2/act/credit?entry=1&entry=2", "act-credit"),
     Stop("invigilator", "/board/2/act/void?entry=3", "act-void"),
     Stop("invigilator", "/board/2/approvals", "approvals"),
@@ -103,9 +109,10 @@ STOPS = (
     Stop("invigilator", "/board/2/recovery", "recovery"),
     Stop("invigilator", "/board/2/checks", "checks"),
     Stop("invigilator", "/board/2/messages", "messages"),
-    Stop("officer", "/board/2/outages", "outages"),
+    Stop("officer", "/board/2/outages", "outages", until="button[value=confirm]"),
     Stop("invigilator", "/board/2/act/reopen?entry=1", "act-reopen"),
-    Stop("officer", "/board/clocks", "clocks"),
+    Stop("officer", "/board/clocks", "clocks", until=".alert.ok"),
+    Stop("officer", "/board/clocks", "clocks-differ", until=".alert.bad", clock_off_s=190),
     Stop("results", "/results", "results"),
     Stop("results", "/results/1", "result"),
     Stop("results", "/results/1/candidates", "result-candidates"),
@@ -128,6 +135,8 @@ class Demo:
 
     def __init__(self, data_dir: Path) -> None:
         self.server = LiveServer(data_dir)
+        self.server.program = [sys.executable, "-m", "tests.trouble"]
+        self.data_dir = data_dir
         self.url = self.server.url
         self.log = data_dir / "demo.log"
 
@@ -210,18 +219,35 @@ class Passes:
         return made.request
 
 
-def go(page: Page, url: str, stop: Stop, names: dict[str, str]) -> None:
+def go(page: Page, demo: Demo, stop: Stop, names: dict[str, str]) -> None:
     """Be there, as the page looks when it has settled."""
-    page.goto(url + stop.path.format_map(names), wait_until="load")
+    with trouble.clock_off(demo.data_dir, stop.clock_off_s):
+        page.goto(demo.url + stop.path.format_map(names), wait_until="load")
+        if stop.until:
+            _until(lambda: _there(page, stop.until))
+    for selector in stop.click:
+        page.locator(selector).first.click()
     if stop.click:
-        page.locator(stop.click).first.click()
-        page.wait_for_selector("dialog[open]")
+        page.wait_for_selector("dialog[open] [name=text]")
     page.evaluate("document.fonts.ready")
+
+
+def _there(page: Page, selector: str) -> str | None:
+    if page.locator(selector).count():
+        return selector
+    page.reload()
+    return None
 
 
 # -- the candidate's screens --------------------------------------------------------------------------------------------
 
 Before = Callable[[], None]
+FORGET_PC = """() => new Promise((done, failed) => {
+  const request = indexedDB.deleteDatabase("jikao-pc");
+  request.onsuccess = done;
+  request.onerror = failed;
+})"""
+"""The second memory of which PC this is (web/static/exam/pcmirror.js)."""
 
 
 def candidate_screens(running: Browser, page: Page, demo: Demo) -> Iterator[tuple[str, Before]]:
@@ -237,6 +263,7 @@ def candidate_screens(running: Browser, page: Page, demo: Demo) -> Iterator[tupl
     unknown = (f"{admission_no[:-4]}{number}" for number in range(9000, 10_000))
 
     def refused() -> None:  # every time another number at another PC, so that the throttle stays out of it
+        page.evaluate(FORGET_PC)
         page.context.clear_cookies(name="jikao_pc")
         enter(page, demo.url, next(unknown), "00000X")
         page.locator("#enter-error").wait_for()
@@ -272,7 +299,11 @@ def candidate_screens(running: Browser, page: Page, demo: Demo) -> Iterator[tupl
     yield "exam-true-false", shown(20)
     yield "exam-report", shown(2, "#exam-work [data-part=report]", "#report-dialog[open]")
     yield "exam-too-early", shown(2, "#exam-work [data-part=hand-in]", "#early-dialog[open]")
-    _collect(running, demo, demo.entry_of(admission_no))
+    yield "exam-help", shown(2, "[data-help]", "#help-dialog[open]")
+    _act(running, demo, admission_no, "pause", "机房短时停电，全场暂停")
+    yield "exam-paused", seen("#paused:not([hidden])")
+    _act(running, demo, admission_no, "resume", "供电恢复")
+    _act(running, demo, admission_no, "force", "考生身体不适，申请提前收卷")
     yield "exam-receipt", seen("#receipt-code")
 
 
@@ -295,11 +326,11 @@ def _not_yet(page: Page, demo: Demo) -> dict[str, object]:
     return {**sitting, "error": "not_yet", "state": "waiting", "starts_in_ms": 540_000, "remaining_ms": None}
 
 
-def _collect(running: Browser, demo: Demo, entry_no: int) -> None:
-    """The invigilator collects the paper."""
+def _act(running: Browser, demo: Demo, admission_no: str, act: str, reason: str) -> None:
+    """The invigilator does something about this candidate."""
     made = running.new_context(base_url=demo.url, extra_http_headers={"Origin": demo.url})
-    form: dict[str, str | float | bool] = {"entry": str(entry_no), "reason": "考生身体不适，申请提前收卷", "confirmed": "true"}
-    _post(Passes(running, demo.url).request(made, "invigilator"), "/board/2/act/force", form)
+    form: dict[str, str | float | bool] = {"entry": str(demo.entry_of(admission_no)), "reason": reason, "confirmed": "true"}
+    post(Passes(running, demo.url).request(made, "invigilator"), f"/board/2/act/{act}", form)
     made.close()
 
 
@@ -315,12 +346,14 @@ def enrich(running: Browser, demo: Demo) -> dict[str, str]:
     _bank(made, passes, names)
     _items(made, passes, names)
     _room(made, passes)
+    trouble.bring(demo.data_dir)
+    trouble.report(url, *demo.candidates()[1])
     _results(made, passes, names)
     made.close()
     return names
 
 
-def _post(request: APIRequestContext, path: str, form: dict[str, str | float | bool]) -> str:
+def post(request: APIRequestContext, path: str, form: dict[str, str | float | bool]) -> str:
     """Send a form as its page would; where it leads."""
     answer = request.post(path, form=form)
     if answer.status >= 400:
@@ -342,7 +375,7 @@ def _bank(made: BrowserContext, passes: Passes, names: dict[str, str]) -> None:
     names["upload"] = _upload(request, "/bank/1/imports", _mistaken_items())
     copy = request.get("/bank/1/blueprints/new?copy=1").text()
     fields = dict(re.findall(r'<input[^>]*name="([^"]+)"[^>]*value="([^"]*)"', copy))
-    stored = _post(request, "/bank/1/blueprints/save", {**fields, "name": "电工四级 20 题（修订）", "old": ""})
+    stored = post(request, "/bank/1/blueprints/save", {**fields, "name": "电工四级 20 题（修订）", "old": ""})
     found = re.findall(r"/bank/1/blueprints/(\d+)", request.get("/bank/1/papers").text())
     names["blueprint"] = max(found, key=int) if found else stored.rsplit("/", 1)[1]
     names["papers"] = _made(request, seed=3)
@@ -351,7 +384,7 @@ def _bank(made: BrowserContext, passes: Passes, names: dict[str, str]) -> None:
 
 def _made(request: APIRequestContext, seed: int) -> str:
     """Have a set made: its id, or the id of the job that says why not."""
-    where = _post(
+    where = post(
         request, "/bank/1/papers", {"blueprint_id": "1", "seed": str(seed), "forms": "3", "title": "电工四级理论知识试卷"}
     )
 
@@ -436,14 +469,14 @@ def _mistaken_items() -> bytes:
 
 def _room(made: BrowserContext, passes: Passes) -> None:
     request = passes.request(made, "invigilator")
-    _post(request, "/board/2/act/message?room=2", {"width": "all", "text": "请核对姓名和准考证号；考试还有二十分钟。"})
-    _post(request, "/board/2/act/credit", {"entry": "2", "minutes": "8", "reason": "键盘故障，更换用时八分钟"})
+    post(request, "/board/2/act/message?room=2", {"width": "all", "text": "请核对姓名和准考证号；考试还有二十分钟。"})
+    post(request, "/board/2/act/credit", {"entry": "2", "minutes": "8", "reason": "键盘故障，更换用时八分钟"})
     page = made.new_page()
     page.goto(f"{passes.url}/board/2/incidents")
     for field in page.locator("main form select").all():
         field.select_option(index=1)
-    for name in ("text", "action_taken"):
-        page.locator(f"main form [name={name}]").first.fill("12 号机位键盘失灵，已更换，考生继续作答。")
+    for name, text in (("text", "1 号机位键盘失灵。"), ("action_taken", "已更换键盘，考生继续作答。")):
+        page.locator(f"main form [name={name}]").first.fill(text)
     page.locator("main form .btn.primary").first.click()
     page.goto(f"{passes.url}/exam")  # this PC now waits to be bound
     page.close()
@@ -454,7 +487,7 @@ def _results(made: BrowserContext, passes: Passes, names: dict[str, str]) -> Non
     found = re.findall(r"corrections/new\?form_id=(\d+)&amp;slot=3\b", request.get("/results/1/items").text())
     names["form"] = found[0]
     form: dict[str, str | float | bool] = {"form_id": found[0], "slot": "5", "kind": "new_key", "correct": "2"}
-    _post(request, "/results/1/corrections", {**form, "reason": "依据 GB/T 13869 第 6 条，乙项正确。"})
+    post(request, "/results/1/corrections", {**form, "reason": "依据 GB/T 13869 第 6 条，乙项正确。"})
 
 
 def _until(ready: Callable[[], str | None], seconds: float = 120) -> str:

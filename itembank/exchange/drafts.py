@@ -188,7 +188,7 @@ class Desk:
             mend = msg("Write it into the file like B-C-A-014, or choose a leaf for all items without one.")
             self.wrong(draft.row, "topic", msg("The leaf code is missing."), mend, _value_of(draft, "stem"))
         elif self.how.topics is not None and code not in self.how.topics:
-            problem = msg("The syllabus has no leaf “%(code)s”.", code=shorten(code))
+            problem = msg("The content table has no knowledge point “%(code)s”.", code=shorten(code))
             self.wrong(draft.row, "topic", problem, msg("Correct the code; see the content table."), code)
         return code
 

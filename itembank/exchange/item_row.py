@@ -231,7 +231,7 @@ class RowReader:
         if not code:
             self.wrong("topic", msg("The leaf code is missing."), msg("Write it like B-C-A-014."))
         elif self.how.topics is not None and code not in self.how.topics:
-            problem = msg("The syllabus has no leaf “%(code)s”.", code=shorten(code))
+            problem = msg("The content table has no knowledge point “%(code)s”.", code=shorten(code))
             self.wrong("topic", problem, msg("Correct the code; see the sheet 鉴定点 of the template."))
         return code
 

@@ -103,7 +103,7 @@ def test_what_is_missing_is_said() -> None:
         "The area has nothing under it.",
         "The ratio is missing.",
     ]
-    assert [str(p.problem) for p in check(replace(tree, areas=()))][-1] == "The table has no leaf."
+    assert [str(p.problem) for p in check(replace(tree, areas=()))][-1] == "The table has no knowledge point."
 
 
 @pytest.mark.parametrize(

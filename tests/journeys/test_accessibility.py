@@ -89,7 +89,7 @@ def test_staff_pages(browser: Browser, demo: Demo, names: dict[str, str], theme:
     passes, watched, wrong = Passes(browser, demo.url), Watched(made), []
     for stop in STOPS:
         passes.wear(made, stop.who)
-        tour.go(watched.page, demo.url, stop, names)
+        tour.go(watched.page, demo, stop, names)
         wrong += [f"{stop.name}: {one}" for one in complaints(watched.page, only) + watched.take()]
     made.close()
     assert wrong == [], "\n".join(wrong)
