@@ -20,7 +20,7 @@ from sqlmodel import Session, col, func, select
 
 from itembank import keys, ledger, sealing
 from itembank.assembly.audit import audit
-from itembank.assembly.model import PoolItem, build, pool_digest
+from itembank.assembly.pool_item import PoolItem, pool_digest
 from itembank.blueprint import BlueprintBody, TopicFacts
 from itembank.errors import ItemBankError, NotFound, msg
 from itembank.items import ItemBody
@@ -188,6 +188,7 @@ def choose(case: Case, forms: int, seed: int) -> Choice | Infeasible:
     """Find the forms, or why there are none. Pure; seconds of work for large banks."""
     from itembank.assembly.exact import find_forms
     from itembank.assembly.explain import explain
+    from itembank.assembly.model import build
 
     free, bank_digest = case.pool.free, pool_digest(case.pool.free)
     solution = find_forms(build(free, case.body), free, forms, seed)

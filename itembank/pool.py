@@ -8,7 +8,7 @@ from typing import Final
 from sqlalchemy import ColumnElement, func
 from sqlmodel import Session, and_, col, or_, select
 
-from itembank.assembly.model import PoolItem
+from itembank.assembly.pool_item import PoolItem
 from itembank.blueprint import TopicFacts
 from itembank.errors import NotFound
 from itembank.tables import (

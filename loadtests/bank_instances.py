@@ -4,7 +4,7 @@ import random
 from collections import defaultdict
 from dataclasses import dataclass
 
-from itembank.assembly.model import PoolItem
+from itembank.assembly.pool_item import PoolItem
 from itembank.blueprint import (
     BlueprintBody,
     CognitiveDemand,

@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import Progress
-from rich.table import Table
 
 from server import backup as backups
 from server import commands, db, logs, migrations, people, tls
@@ -17,7 +15,7 @@ from server.clock import SystemClock
 from server.fitting_keys import open_keys
 from server.pages import beijing
 from server.settings import load
-from server.terminal import complain, err, out, plainly, say
+from server.terminal import complain, plainly, say, show
 from server.tls_commands import app as tls_app
 
 app = typer.Typer(
@@ -165,7 +163,10 @@ def import_(
             "Mend them, or take the good ones by --good-rows."
         )
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    with Progress(console=err) as bar:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True)) as bar:
         task = bar.add_task("import", total=len(found.items))
         batch = commands.stage(here, target, found, file.name, digest, who, lambda done, total: bar.update(task, completed=done))
     say(f"{len(found.items)} items wait as batch {batch}, {refused} rows were refused.")
@@ -252,11 +253,13 @@ def ledger(item: Annotated[int, typer.Argument(help="Number of the item.")]) -> 
     from itembank import ledger as itembank_ledger
 
     here = Installation()
+    from rich.table import Table
+
     table = Table("when", "state", "form", "what")
     with db.reading(here.dbs) as session:
         for chapter in itembank_ledger.explain(session, item):
             table.add_row(beijing(chapter.at), str(chapter.state), str(chapter.form_id), str(chapter.text))
-    out.print(table)
+    show(table)
 
 
 @app.command()
@@ -283,10 +286,12 @@ def rehearse(
         report = rehearsal.rehearse(settings, seats, minutes, url, SystemClock().now())
     except rehearsal.RehearsalError as error:
         raise commands.CommandError(str(error)) from None
+    from rich.table import Table
+
     table = Table("项目 / item", "实测 / found", "判定 / verdict")
     for zh, en, value, verdict in report.rows():
         table.add_row(f"{zh}\n{en}", value, verdict)
-    out.print(table)
+    show(table)
     say(report.result)
     if to is not None:
         to.write_bytes(report.pdf())

@@ -4,12 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from sqlmodel import col, select
 
 from itembank import intake
-from itembank.assembly.explain import Shortage
 from itembank.exchange import xlsx
 from itembank.exchange.item_columns import HEADERS
 from itembank.exchange.item_row import Reading
@@ -25,6 +24,9 @@ from server.grading import results
 from server.grading.summary_xlsx import workbook
 from server.keyring import Keyring
 from server.settings import Settings
+
+if TYPE_CHECKING:
+    from itembank.assembly.explain import Shortage
 
 
 class CommandError(Exception):
@@ -170,7 +172,7 @@ def mistake_line(mistake: RowError) -> str:
     return f"{where}: {mistake.problem} {mistake.mend} [{mistake.value}]"
 
 
-def shortage_line(shortage: Shortage) -> str:
+def shortage_line(shortage: "Shortage") -> str:
     """One demand the bank does not meet."""
     kind = KINDS[shortage.kind].name_zh if shortage.kind else "any kind"
     return (

@@ -2,18 +2,17 @@
 
 import functools
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import typer
-from rich.console import Console
 from sqlalchemy.exc import ArgumentError, DatabaseError
 
 from server import backup, commands, db, migrations, people, tls
 from server.keyring import KeyringError
 from server.settings import SettingsError
 
-out = Console()
-err = Console(stderr=True)
+if TYPE_CHECKING:
+    from rich.table import Table
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -21,12 +20,19 @@ R = TypeVar("R")
 
 def say(text: str) -> None:
     """One line, however narrow the terminal."""
-    out.print(text, markup=False, highlight=False, soft_wrap=True)
+    typer.echo(text)
 
 
 def complain(text: str) -> None:
     """One line about what went wrong."""
-    err.print(text, style="bold red", markup=False, highlight=False, soft_wrap=True)
+    typer.secho(text, err=True, fg="red", bold=True)
+
+
+def show(table: "Table") -> None:
+    """A table as wide as the terminal."""
+    from rich.console import Console  # loaded by those who draw, not by a server that must be back soon
+
+    Console().print(table)
 
 
 def plainly(command: Callable[P, R]) -> Callable[P, R]:

@@ -8,7 +8,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from itembank.assembly.model import PoolItem as Question
+from itembank.assembly.pool_item import PoolItem as Question
 from itembank.blueprint import BlueprintBody
 
 _NO_STIMULI: Mapping[int, int] = {}

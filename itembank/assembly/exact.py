@@ -15,7 +15,8 @@ from typing import Final
 
 import numpy as np
 
-from itembank.assembly.model import Ints, Model, PoolItem
+from itembank.assembly.model import Ints, Model
+from itembank.assembly.pool_item import PoolItem
 from itembank.assembly.solve import Program, SolverGaveUp, minimise
 
 _PICK_GAP: Final = 0.05

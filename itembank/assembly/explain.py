@@ -15,7 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from itembank.assembly.exact import forms_program
-from itembank.assembly.model import Model, PoolItem, build_with_room
+from itembank.assembly.model import Model, build_with_room
+from itembank.assembly.pool_item import PoolItem
 from itembank.assembly.solve import Answer, Program, minimise
 from itembank.blueprint import BlueprintBody, Row, TopicFacts, rows
 

@@ -16,7 +16,8 @@ import numpy as np
 
 from itembank.assembly.exact import find_forms
 from itembank.assembly.matrix import Groups, Matrix, build_matrix
-from itembank.assembly.model import PoolItem, build
+from itembank.assembly.model import build
+from itembank.assembly.pool_item import PoolItem
 from itembank.assembly.relax import Relaxed, relax
 from itembank.assembly.search import Tell, search
 from itembank.assembly.solve import SolverGaveUp

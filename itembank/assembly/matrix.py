@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from itembank.assembly.model import Ints, PoolItem
+from itembank.assembly.model import Ints
+from itembank.assembly.pool_item import PoolItem
 from itembank.blueprint import BlueprintBody, Row, kind_counts, rows
 from itembank.demands import meets
 

@@ -4,8 +4,6 @@ import hashlib
 from dataclasses import dataclass
 from typing import Final
 
-from lxml import etree
-
 LARGEST: Final = 5_000_000
 _SIGNATURES: Final = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
@@ -45,6 +43,8 @@ def _type_of(data: bytes) -> str | None:
 
 
 def _is_svg(data: bytes) -> bool:
+    from lxml import etree  # with the first SVG, not at start-up
+
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
     try:
         return str(etree.QName(etree.fromstring(data, parser)).localname) == "svg"

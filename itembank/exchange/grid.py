@@ -11,14 +11,14 @@ import zipfile
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
-from typing import Final
-
-from python_calamine import CalamineError, CalamineWorkbook, PasswordError, SheetVisibleEnum
+from typing import TYPE_CHECKING, Final
 
 from itembank.errors import Message, msg
-from itembank.exchange import ooxml
 from itembank.exchange.mistakes import RowError, file_error
 from itembank.markup import storable
+
+if TYPE_CHECKING:
+    from python_calamine import CalamineWorkbook
 
 Place = tuple[int, int]
 
@@ -104,6 +104,8 @@ def is_legacy(data: bytes) -> bool:
     """Whether the bytes are an XLS or ODS file, or any other archive that is no XLSX."""
     if data[:4] == b"\xd0\xcf\x11\xe0":
         return True
+    from itembank.exchange import ooxml
+
     return data[:4] == b"PK\x03\x04" and not ooxml.is_xlsx(data)
 
 
@@ -121,6 +123,10 @@ def _check_extent(name: str, rows: int, columns: int, limits: Limits) -> None:
 
 
 def _read_workbook(data: bytes, limits: Limits) -> list[Grid]:
+    from python_calamine import CalamineError, CalamineWorkbook, PasswordError, SheetVisibleEnum  # with the first file
+
+    from itembank.exchange import ooxml
+
     _check_unpacked(data, limits)
     unreadable = msg("The file cannot be read as a spreadsheet.")
     try:
@@ -140,6 +146,8 @@ def _read_workbook(data: bytes, limits: Limits) -> list[Grid]:
 
 def _check_unpacked(data: bytes, limits: Limits) -> None:
     """A small archive may unpack to gigabytes."""
+    from itembank.exchange import ooxml
+
     if data[:2] != b"PK":
         return
     try:
@@ -150,7 +158,9 @@ def _check_unpacked(data: bytes, limits: Limits) -> None:
         raise _refused(msg("The file is too large when unpacked."), msg("Split it into smaller files."))
 
 
-def _read_sheet(book: CalamineWorkbook, name: str, data: bytes, limits: Limits) -> Grid:
+def _read_sheet(book: "CalamineWorkbook", name: str, data: bytes, limits: Limits) -> Grid:
+    from itembank.exchange import ooxml
+
     extra = ooxml.read_extra(data, name) if data[:2] == b"PK" else ooxml.Extra()
     _check_extent(name, extra.rows, extra.columns, limits)
     sheet = book.get_sheet_by_name(name)

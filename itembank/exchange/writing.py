@@ -8,17 +8,18 @@ import datetime as dt
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final, Protocol
-
-import xlsxwriter
-from xlsxwriter.format import Format
-from xlsxwriter.worksheet import Worksheet
+from typing import TYPE_CHECKING, Final, Protocol
 
 from itembank.exchange import cells
 from itembank.exchange.item_columns import HEADERS, OPTION_FIELDS
 from itembank.exchange.syllabus_sheet import COUNT_LABEL, LABELS, LEAF_HEADERS, LEVEL_HEADERS, LEVELS, TITLE
 from itembank.items import KINDS, TRUE, ItemBody, ItemKeyData, letter
 from itembank.syllabus import Area, Syllabus, walk_areas, walk_leaves
+
+if TYPE_CHECKING:
+    import xlsxwriter
+    from xlsxwriter.format import Format
+    from xlsxwriter.worksheet import Worksheet
 
 _OPTIONS_WRITTEN: Final = 6
 _TEMPLATE_ROWS: Final = 5_000
@@ -61,13 +62,13 @@ class WritableItem(Protocol):
 class _Book:
     """A workbook with the two formats everything is written in."""
 
-    def __init__(self, book: xlsxwriter.Workbook) -> None:
+    def __init__(self, book: "xlsxwriter.Workbook") -> None:
         self.book = book
         self.text: Format = book.add_format({"num_format": "@", "text_wrap": True, "valign": "top"})
         self.guarded: Format = book.add_format({"num_format": "@", "text_wrap": True, "valign": "top", "quote_prefix": True})
         self.head: Format = book.add_format({"num_format": "@", "bold": True, "bg_color": "#DCE6F1", "border": 1})
 
-    def write_row(self, sheet: Worksheet, row: int, texts: Sequence[str], style: Format | None = None) -> None:
+    def write_row(self, sheet: "Worksheet", row: int, texts: Sequence[str], style: "Format | None" = None) -> None:
         """One row of strings. Raises ValueError for a text longer than a cell can hold (32,767 characters)."""
         for column, text in enumerate(texts):
             look = style or (self.guarded if text.startswith(("=", "+", "-", "@", "\t", "\r")) else self.text)
@@ -77,6 +78,8 @@ class _Book:
 
 @contextmanager
 def _workbook(out: io.BytesIO, now: dt.datetime) -> Iterator[_Book]:
+    import xlsxwriter  # with the first file, not at start-up
+
     book = xlsxwriter.Workbook(out, {"in_memory": True})
     book.set_properties({"created": now.replace(tzinfo=None)})
     yield _Book(book)
@@ -105,7 +108,7 @@ def write_items(items: Iterable[WritableItem], *, now: dt.datetime) -> bytes:
     return out.getvalue()
 
 
-def _item_sheet(book: _Book, name: str, fields: Sequence[str]) -> Worksheet:
+def _item_sheet(book: _Book, name: str, fields: Sequence[str]) -> "Worksheet":
     sheet = book.book.add_worksheet(name)
     for column, field_name in enumerate(fields):
         sheet.set_column(column, column, _WIDTHS.get(field_name, 18), book.text)
@@ -160,7 +163,7 @@ def write_template(*, now: dt.datetime, syllabus: Syllabus | None = None) -> byt
     return out.getvalue()
 
 
-def _add_drop_downs(sheet: Worksheet, fields: Sequence[str], leaves: int) -> None:
+def _add_drop_downs(sheet: "Worksheet", fields: Sequence[str], leaves: int) -> None:
     def offer(name: str, rule: dict[str, object]) -> None:
         column = fields.index(name)
         sheet.data_validation(1, column, _TEMPLATE_ROWS, column, rule)

@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from lxml import etree
 from sqlmodel import Session, select
 
 from itembank.exchange.figures import Figure, read_figure
@@ -16,12 +15,17 @@ from server.bank.tables import FigureUpload
 from server.errors import FieldError, Invalid, NotFound
 from server.pages import _
 
+if TYPE_CHECKING:
+    from lxml import etree
+
 LARGEST: Final = 2_000_000
 _FORBIDDEN: Final = frozenset({"script", "foreignObject", "iframe", "object", "embed", "audio", "video", "handler", "listener"})
 
 
 def svg_is_plain(data: bytes) -> bool:
     """Whether an SVG draws and does nothing else: no scripts, no event handlers, nothing fetched from elsewhere."""
+    from lxml import etree  # with the first SVG, not at start-up
+
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
     try:
         root = etree.fromstring(data, parser)
@@ -30,7 +34,9 @@ def svg_is_plain(data: bytes) -> bool:
     return root.getroottree().docinfo.internalDTD is None and all(_element_is_plain(element) for element in root.iter())
 
 
-def _element_is_plain(element: etree._Element) -> bool:
+def _element_is_plain(element: "etree._Element") -> bool:
+    from lxml import etree
+
     if not isinstance(element.tag, str):
         return element.tag is etree.Comment
     if etree.QName(element).localname in _FORBIDDEN:

@@ -5,8 +5,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-import xlsxwriter
-
 from itembank.exchange.mistakes import RowError
 from server.bank.scope import say
 from server.pages import _, translate
@@ -45,6 +43,8 @@ def refused_workbook(mistakes: Iterable[ShownMistake]) -> bytes:
     """One row a mistake: row, column, header, value, problem, mend. Text cells only, so that nothing becomes a formula."""
     heads = (_("Row"), _("Column"), _("Heading"), _("Value"), _("Problem"), _("How to mend it"))
     out = io.BytesIO()
+    import xlsxwriter  # with the first file, not at start-up
+
     with xlsxwriter.Workbook(out, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}) as book:
         sheet = book.add_worksheet(translate(_("Mistakes"))[:31])
         bold, text = (

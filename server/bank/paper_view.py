@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from sqlmodel import Session, col
 
 from itembank.assembly.audit import audit
-from itembank.assembly.model import PoolItem
+from itembank.assembly.pool_item import PoolItem
 from itembank.blueprint import BlueprintBody, TopicFacts, is_under
 from itembank.pool import load_topics
 from itembank.tables import (

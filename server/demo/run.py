@@ -7,7 +7,6 @@ import sys
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from rich.console import Console
 from sqlmodel import Session, col, select
 from starlette.datastructures import State
 
@@ -27,7 +26,6 @@ from server.sitting.opening import open_exam_session
 from server.sitting.store import store_for
 from server.sitting.writer import Writer
 
-out = Console(highlight=False)
 BOTS = range(1, 11)
 """Entries of the open exam session that simulated candidates sit; the others are for visitors."""
 VISITORS = (21, 22, 23)
@@ -49,7 +47,7 @@ def run(settings: Settings, *, reset: bool) -> None:
     keyring = open_keys(dbs, settings, clock.now())
     house = _house(dbs)
     if house is None:
-        out.print("Loading the demo: a bank of 248 items, three exam sessions, sixty candidates …")
+        print("Loading the demo: a bank of 248 items, three exam sessions, sixty candidates …", flush=True)
         house = load(dbs, keyring, clock.now())
     with reading(dbs) as db:
         session = _open_session(db, house)

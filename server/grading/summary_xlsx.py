@@ -7,8 +7,6 @@ it (a name `=HYPERLINK(...)` stays a name, an admission number keeps its zeros).
 import io
 from typing import Final
 
-import xlsxwriter
-
 from server.grading.results import Head, SummaryRow
 from server.pages import beijing
 from server.registry.rules import LEVELS
@@ -37,6 +35,8 @@ SAFE: Final = {"strings_to_formulas": False, "strings_to_urls": False, "strings_
 def workbook(head: Head, rows: list[SummaryRow], *, reviewer: str = "") -> bytes:
     """The file. `reviewer`: who publishes or checks, printed beside 系统阅卷."""
     buffer = io.BytesIO()
+    import xlsxwriter  # with the first file, not at start-up
+
     book = xlsxwriter.Workbook(buffer, dict(SAFE))
     sheet = book.add_worksheet("成绩汇总表")
     title = book.add_format({"bold": True, "font_size": 16, "align": "center"})

@@ -1,22 +1,31 @@
-"""The schema's history, by Alembic; `upgrade` brings a database to the newest revision, serving refuses an older one."""
+"""The schema's history, by Alembic; `upgrade` brings a database to the newest revision, serving refuses an older one.
 
+Alembic is loaded by `upgrade` only: it takes longer to import than a killed server has time to come back.
+"""
+
+import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, inspect, text
 from sqlalchemy.engine import make_url
 
 from server.db import make_engine
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+VERSIONS = Path(__file__).parent / "versions"
+_LINE = re.compile(r'^(revision|down_revision) = (?:"(\w+)"|None)$', re.MULTILINE)
 
 
 class MigrationError(Exception):
     """The database has not the schema this program needs; the message says what to run."""
 
 
-def _config(connection: Connection | None = None) -> Config:
+def _config(connection: Connection | None = None) -> "Config":
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent))
     config.attributes["connection"] = connection
@@ -25,9 +34,18 @@ def _config(connection: Connection | None = None) -> Config:
 
 def newest() -> str:
     """The revision this program is written for."""
-    head = ScriptDirectory.from_config(_config()).get_current_head()
-    assert head is not None
+    found = [dict(_LINE.findall(path.read_text(encoding="utf-8"))) for path in VERSIONS.glob("*.py")]
+    heads: set[str] = {one["revision"] for one in found} - {one["down_revision"] for one in found}
+    [head] = heads
     return head
+
+
+def revision_of(connection: Connection) -> str | None:
+    """The revision a database is at; None for one that was never migrated."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+    return found
 
 
 def upgrade(url: str) -> list[str]:
@@ -35,9 +53,11 @@ def upgrade(url: str) -> list[str]:
     engine = make_engine(url)
     try:
         with engine.begin() as connection:
-            before = MigrationContext.configure(connection).get_current_revision()
+            before = revision_of(connection)
             if before == newest():
                 return [f"The database is at the newest schema ({before})."]
+            from alembic import command
+
             command.upgrade(_config(connection), "head")
         return [f"The schema went from {before or 'nothing'} to {newest()}."]
     finally:
@@ -52,7 +72,7 @@ def must_be_current(url: str) -> None:
     engine = make_engine(url)
     try:
         with engine.connect() as connection:
-            found = MigrationContext.configure(connection).get_current_revision()
+            found = revision_of(connection)
     finally:
         engine.dispose()
     if found != newest():

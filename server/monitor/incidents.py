@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import xlsxwriter
 from sqlmodel import Session, col, select
 
 from server.audit import trail
@@ -188,6 +187,8 @@ def to_xlsx(found: Sequence[IncidentLine]) -> bytes:
     """The register as a workbook. Every text is written as a string: nothing a person typed becomes a formula."""
     buffer = io.BytesIO()
     options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+    import xlsxwriter  # with the first file, not at start-up
+
     with xlsxwriter.Workbook(buffer, options) as book:
         sheet = book.add_worksheet(translate(_("Incidents")))
         head = book.add_format({"bold": True, "bg_color": "#E3EDF9", "border": 1})

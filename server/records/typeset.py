@@ -8,11 +8,12 @@ import json
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
-
-import typst
+from typing import TYPE_CHECKING, Any
 
 from server.errors import AppError
+
+if TYPE_CHECKING:
+    import typst
 
 FORMS = Path(__file__).resolve().parent / "forms"
 
@@ -47,7 +48,9 @@ class NoChineseFontError(AppError):
 
 
 @cache
-def _fonts() -> typst.Fonts:
+def _fonts() -> "typst.Fonts":
+    import typst  # with the first PDF, not at start-up
+
     return typst.Fonts(include_system_fonts=True, include_embedded_fonts=False)
 
 
@@ -62,6 +65,8 @@ def chinese_families(installed: list[str]) -> list[str]:
 
 def typeset(form: str, data: dict[str, Any], *, made_at: datetime) -> bytes:
     """The PDF of `forms/<form>.typ` filled with `data` (JSON values). The same input gives the same bytes."""
+    import typst
+
     fonts = _fonts()
     compiler = typst.Compiler(
         FORMS / f"{form}.typ",

@@ -10,9 +10,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import xlsxwriter
-from python_calamine import CalamineError, CalamineWorkbook
-
 MAX_ROWS = 20_000
 MAX_COLUMNS = 60
 MAX_CELL = 2_000
@@ -37,6 +34,8 @@ def read_rows(data: bytes) -> list[list[Any]]:
 
 
 def _workbook_rows(data: bytes) -> list[list[Any]]:
+    from python_calamine import CalamineError, CalamineWorkbook  # with the first file, not at start-up
+
     try:
         workbook = CalamineWorkbook.from_filelike(io.BytesIO(data))
         for index in range(len(workbook.sheet_names)):
@@ -94,6 +93,8 @@ class Column:
 def workbook(title: str, columns: Sequence[Column], rows: Iterable[Sequence[Any]], *, note: str = "") -> bytes:
     """An XLSX file of one sheet: a frozen heading row, then `rows`; `note` goes on a second sheet, for templates."""
     out = io.BytesIO()
+    import xlsxwriter  # with the first file, not at start-up
+
     with xlsxwriter.Workbook(out, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}) as book:
         sheet = book.add_worksheet(_sheet_name(title))
         head = book.add_format({"bold": True, "bg_color": "#E8EEF6", "border": 1, "text_wrap": True, "valign": "vcenter"})

@@ -18,7 +18,7 @@ SETUP = ["setup", "--institution", "评价中心", "--code", "KQ", "--login", "a
 @pytest.fixture
 def jikao(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[CliRunner]:
     monkeypatch.setenv("JIKAO_DATA_DIR", str(tmp_path / "data"))
-    monkeypatch.setattr(cli.out, "width", 200)
+    monkeypatch.setenv("COLUMNS", "200")
     yield CliRunner(env=ENVIRONMENT)
     structlog.reset_defaults()
 

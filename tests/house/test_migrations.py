@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
 from server import alltables, migrations
@@ -21,6 +23,19 @@ def test_migrations_and_tables_agree(dbs: Databases) -> None:
 def test_upgrading_twice_changes_nothing(database_url: str) -> None:
     assert migrations.upgrade(database_url) == [f"The database is at the newest schema ({migrations.newest()})."]
     migrations.must_be_current(database_url)
+
+
+def test_the_revisions_are_what_alembic_says(dbs: Databases, tmp_path: Path) -> None:
+    """Serving reads them without Alembic, which takes long to load."""
+    config = Config()
+    config.set_main_option("script_location", str(migrations.VERSIONS.parent))
+    scripts = ScriptDirectory.from_config(config)
+    assert migrations.newest() == scripts.get_current_head()
+    never = create_engine(f"sqlite:///{tmp_path / 'never.db'}")
+    for engine in (dbs.read, never):
+        with engine.connect() as connection:
+            assert migrations.revision_of(connection) == MigrationContext.configure(connection).get_current_revision()
+    never.dispose()
 
 
 def test_an_empty_database_is_not_served(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from functools import partial
 from sqlmodel import select
 
 from itembank import intake, lifecycle, syllabus
-from itembank.assembly.model import PoolItem
+from itembank.assembly.pool_item import PoolItem
 from itembank.blueprint import BlueprintBody, TopicFacts, demo_blueprint
 from itembank.exchange.item_row import ImportedItem
 from itembank.items import write_body, write_key
