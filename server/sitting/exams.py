@@ -45,6 +45,10 @@ class Exam(Struct, frozen=True):
         """Whether papers may be unsealed for candidates; after the end only a reopened sitting comes this far."""
         return self.state in ("open", "ended")
 
+    def may_have_rung(self, now: int) -> bool:
+        """Whether the bell may have rung since these facts were read: it is due, or the chief's to ring."""
+        return self.state in ("draft", "scheduled") and self.starts_in_ms(now) in (None, 0)
+
     def starts_in_ms(self, now: int) -> int | None:
         """Until the bell; None when the chief will ring it; 0 after it."""
         if self.bell_at is not None:

@@ -32,6 +32,8 @@ PRESENCE = "candidates"
 
 LOOK_S = 1.0
 COALESCE_S = 0.02
+RENEW_S = 0.2
+"""Facts of one exam session are read anew at most this often, however many candidates come to a bell not heard of yet."""
 OVERLAP_MS = 10_000
 """Each look reaches this far back: commits may become visible out of order, processes' clocks may differ."""
 FORGET_AFTER_S = 120.0
@@ -66,6 +68,8 @@ class Hub:
         self._unknown: set[Key] = set()
         self._waiting: dict[Key, set[asyncio.Future[None]]] = {}
         self._exams_wanted: set[int] = set()
+        self._renewing: dict[int, asyncio.Task[None]] = {}
+        self._renewed_at: dict[int, float] = {}
         self._since = 0
         self._poked = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -85,9 +89,10 @@ class Hub:
     async def stop(self) -> None:
         """Let every held pulse go (each answers a retry) and end."""
         self.release()
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        tasks = [*self._renewing.values(), *([] if self._task is None else [self._task])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def let_go(self) -> None:
         """A stop is asked for (from a signal handler): answer held pulses now."""
@@ -138,8 +143,29 @@ class Hub:
         """The exam session's facts, at most a second old; None if there is none."""
         if exam_session_id not in self.exams:
             self._exams_wanted.add(exam_session_id)
-            self.exams |= await anyio.to_thread.run_sync(read_exams, self._dbs, [exam_session_id])
+            self._adopt(await anyio.to_thread.run_sync(read_exams, self._dbs, [exam_session_id]))
         return self.exams.get(exam_session_id)
+
+    async def renewed(self, exam_session_id: int) -> Exam | None:
+        """The exam session's facts as they are now; all who ask before a reading begins share it (see `RENEW_S`)."""
+        ahead = self._renewing.get(exam_session_id)
+        if ahead is None:
+            ahead = asyncio.get_running_loop().create_task(self._renew(exam_session_id))
+            self._renewing[exam_session_id] = ahead
+        await asyncio.shield(ahead)
+        return self.exams.get(exam_session_id)
+
+    async def _renew(self, exam_session_id: int) -> None:
+        wait = self._renewed_at.get(exam_session_id, 0.0) + RENEW_S - time.monotonic()
+        if wait > 0:
+            await asyncio.sleep(wait)
+        self._renewed_at[exam_session_id] = time.monotonic()
+        ended = self._renewing.pop(exam_session_id, None)  # who asks from here on may know more than this reading sees
+        try:
+            self._adopt(await anyio.to_thread.run_sync(read_exams, self._dbs, [exam_session_id]))
+        except (SQLAlchemyError, OSError) as error:
+            log.warning("versions_look_failed", error=type(error).__name__)
+        del ended  # held until here: the loop itself keeps tasks by weak references only
 
     async def view(self, key: Key, seconds: float) -> View | None:
         """The sitting as last seen; waits for the next look when it is not known. None if there is none."""
@@ -238,13 +264,24 @@ class Hub:
             self._unknown |= unknown
             raise
         self._messages |= texts
-        changed_exams = {number for number, exam in exams.items() if self.exams.get(number) != exam}
-        self.exams |= exams
         for sitting in sittings:
             self._since = max(self._since, sitting.changed_at)
         self._take_in(sittings)
-        for key in list(self._waiting):
-            if key in unknown or key[0] in changed_exams:
+        for key in unknown:
+            self._wake(key)
+        self._adopt(exams)
+
+    def _adopt(self, exams: dict[int, Exam]) -> None:
+        """Take in facts just read, unless newer ones are known already, and wake whom they are news to."""
+        known = self.exams
+        news = {
+            number: exam
+            for number, exam in exams.items()
+            if number not in known or (known[number] != exam and known[number].version <= exam.version)
+        }
+        self.exams |= news
+        for key in list(self._waiting) if news else ():
+            if key[0] in news:
                 self._wake(key)
 
     def _read(self, exam_ids: list[int], unknown: list[Key]) -> tuple[dict[int, Exam], list[Sitting], dict[Key, Any]]:

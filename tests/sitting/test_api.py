@@ -172,6 +172,17 @@ def test_the_bell_gives_paper_order_and_no_key(candidate: Maker, ring: Ring) -> 
     assert (again["epoch"], again["order"]) == (1, body["order"])
 
 
+def test_the_first_opening_after_the_bell_hears_of_it_by_itself(candidate: Maker, ring: Ring, core: Core, exam: Exam) -> None:
+    everybody = [candidate(no) for no in (1, 2, 3, 4)]
+    for one in everybody:
+        one.enter()
+        assert one.open().json()["error"] == "not_yet"
+    before = core.hub.known_exam(exam.id)
+    ring()
+    core.hub.exams[exam.id] = before  # type: ignore[assignment]  # what this process knows may be a second old
+    assert [one.open().status_code for one in everybody] == [200] * 4
+
+
 def test_saving_repeating_reloading(sitting: Candidate) -> None:
     first = sitting.ops({"op": 1, "item": 1, "value": [2], "dt_ms": 10}, {"op": 2, "item": 2, "flag": True})
     assert first.status_code == 200

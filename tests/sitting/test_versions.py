@@ -1,17 +1,23 @@
 """Pulses hear of what other processes wrote, by one look a second, on both databases; the writer's notice is faster."""
 
 import asyncio
+import time
 from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from server.bus import InProcessBus
 from server.clock import FakeClock
-from server.db import Databases
+from server.db import Databases, transaction
+from server.registry.tables import ExamSession
 from server.sitting.commands import Message, Pause
-from server.sitting.store import store_for, to_datetime
-from server.sitting.versions import CHANNEL, Hub, View
+from server.sitting.store import store_for, to_datetime, to_ms
+from server.sitting.versions import CHANNEL, RENEW_S, Hub, View
 from server.sitting.writer import Writer
+from tests import factories
 from tests.sitting.given import ANNA, BELL
 from tests.sitting.test_writer import answer, ready
 
@@ -81,3 +87,44 @@ def test_the_bus_hears_of_changes_not_of_saves(dbs: Databases, clock: FakeClock,
     assert heard == []
     writer.do(Pause(*KEY, actor=ANNA, reason="停电"))
     assert heard == [KEY]
+
+
+@pytest.fixture
+def exam_session(dbs: Databases, clock: FakeClock) -> int:
+    with transaction(dbs) as db:
+        return factories.exam_session(db, factories.place(db), clock.now())
+
+
+def test_facts_renewed_for_many_are_read_once_and_no_more_often_than_said(
+    dbs: Databases, clock: FakeClock, exam_session: int
+) -> None:
+    begun: list[float] = []
+
+    def count(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        if "FROM exam_session" in statement:
+            begun.append(time.monotonic())
+
+    async def act() -> None:
+        hub = Hub(dbs, clock, InProcessBus())
+        known = await hub.exam(exam_session)
+        assert known is not None
+        assert known.may_have_rung(to_ms(clock.now()))
+        event.listen(dbs.read, "before_cursor_execute", count)
+        facts = await asyncio.gather(*(hub.renewed(exam_session) for _ in range(500)))
+        assert (set(facts), len(begun)) == ({known}, 1)
+        with transaction(dbs) as db:
+            row = db.get_one(ExamSession, exam_session)
+            row.state, row.opened_at, row.version = "open", clock.now(), row.version + 1
+            db.add(row)
+        for _ in range(3):
+            for exam in await asyncio.gather(*(hub.renewed(exam_session) for _ in range(50))):
+                assert exam is not None
+                assert exam.open
+                assert not exam.may_have_rung(to_ms(clock.now()))
+        assert len(begun) == 4
+        assert all(later - earlier > RENEW_S * 0.9 for earlier, later in pairwise(begun))
+        hub._adopt({exam_session: known})  # a look that began earlier and comes later
+        assert hub.known_exam(exam_session) == exam
+        await hub.stop()
+
+    asyncio.run(act())
