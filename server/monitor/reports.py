@@ -15,8 +15,7 @@ from server.auth.staff import Staff
 from server.monitor.scope import Scope
 from server.monitor.tables import ReportSeen
 from server.registry.tables import Entry
-from server.sitting import events
-from server.sitting.tables import JournalEvent
+from server.sitting.reading import reported_faults
 
 Slot = tuple[str, int]
 """(form label, slot)."""
@@ -105,15 +104,8 @@ def _entries(db: Session, scope: Scope) -> dict[int, tuple[str, str]]:
 
 def _slots(db: Session, exam_session_id: int, entry_nos: list[int]) -> Iterator[tuple[int, int]]:
     """(entry number, slot) of every report; the words stay where they are."""
-    rows = db.execute(
-        select(col(JournalEvent.entry_no), col(JournalEvent.body)).where(
-            col(JournalEvent.exam_session_id) == exam_session_id,
-            col(JournalEvent.entry_no).in_(entry_nos),
-            col(JournalEvent.kind) == "reported",
-        )
-    )
-    for entry_no, body in rows:
-        yield entry_no, int(events.read(body, b"").data["item"])
+    for entry_no, _form, slot, _text, _at in reported_faults(db, exam_session_id, entry_nos):
+        yield entry_no, slot
 
 
 def _by_slot(slots: Iterable[tuple[int, int]], labels: Mapping[int, str]) -> dict[Slot, set[int]]:

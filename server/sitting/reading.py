@@ -3,7 +3,7 @@
 For marking, for the board, for one candidate's story. Read-only; any session or replica will do.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ from server.sitting import events as ev
 from server.sitting import times
 from server.sitting.commands import HeldOperation
 from server.sitting.operations import content_of
-from server.sitting.state import Answers, fold_answers
+from server.sitting.state import Answers, counted, fold_answers
 from server.sitting.store import to_datetime, to_ms
 from server.sitting.tables import JournalEvent, QuarantinedOperation, SittingRow
 
@@ -213,8 +213,14 @@ def sitting_story(db: Session, exam_session_id: int, entry_no: int) -> Story | N
     return Story(row, events, times.ledger(events), fold_answers(events), list(apart), problem)
 
 
-def reported_faults(db: Session, exam_session_id: int) -> list[tuple[int, int | None, int, str, datetime]]:
-    """Questions candidates called faulty: (entry_no, form_id, slot, text, at), newest first."""
+def reported_faults(
+    db: Session, exam_session_id: int, entry_nos: Collection[int] | None = None
+) -> list[tuple[int, int | None, int, str, datetime]]:
+    """Questions candidates called faulty: (entry_no, form_id, slot, text, at), newest first; of some entries or of all.
+
+    A report that was held counts from its judgement on, and that is its time here.
+    """
+    mine = [] if entry_nos is None else [col(JournalEvent.entry_no).in_(entry_nos)]
     rows = db.execute(
         select(col(JournalEvent.entry_no), col(SittingRow.form_id), col(JournalEvent.body), col(JournalEvent.at))
         .join(
@@ -222,11 +228,12 @@ def reported_faults(db: Session, exam_session_id: int) -> list[tuple[int, int | 
             (col(SittingRow.exam_session_id) == col(JournalEvent.exam_session_id))
             & (col(SittingRow.entry_no) == col(JournalEvent.entry_no)),
         )
-        .where(col(JournalEvent.exam_session_id) == exam_session_id, col(JournalEvent.kind) == "reported")
+        .where(col(JournalEvent.exam_session_id) == exam_session_id, col(JournalEvent.kind).in_(("reported", "judged")), *mine)
         .order_by(col(JournalEvent.at).desc())
     )
     return [
-        (entry_no, form_id, data["item"], data["report"], at)
+        (entry_no, form_id, content["item"], content["report"], at)
         for entry_no, form_id, body, at in rows
-        if (data := ev.read(body, b"").data)
+        for content in counted(ev.read(body, b""))
+        if "report" in content
     ]

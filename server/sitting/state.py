@@ -344,14 +344,14 @@ def fold_answers(events: Iterable[Event], *, with_held: bool = False) -> Answers
             waiting.append(event)
         elif event.kind == "judged":
             waiting = [held for held in waiting if held.n > data["upto"]]
-        for content in _counted(event):
+        for content in counted(event):
             _put_down(answers, content, event.at)
     for event in waiting if with_held else ():
         _put_down(answers, event.data, event.at)
     return answers
 
 
-def _counted(event: Event) -> list[dict[str, Any]]:
+def counted(event: Event) -> list[dict[str, Any]]:
     """The operations an event makes count: an operation itself, or those that were kept apart or held."""
     if event.kind in ("answered", "flagged", "reported"):
         return [event.data]

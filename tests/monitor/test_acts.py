@@ -6,7 +6,7 @@ import pytest
 from sqlmodel import col, select
 
 from server.audit.tables import AuditRow
-from server.db import transaction
+from server.db import reading, transaction
 from server.errors import Conflict, Forbidden, Invalid, NotFound
 from server.monitor import acts, approvals, incidents, kept_apart, moves, reports
 from server.monitor.acts import Act, Details
@@ -15,9 +15,10 @@ from server.monitor.board import Tile, read_board
 from server.monitor.incidents import IncidentDraft
 from server.monitor.rules import SeatState
 from server.registry.tables import Entry
-from server.sitting.commands import Op
+from server.sitting.commands import Judge, Op
+from server.sitting.reading import held_operations, reported_faults
 from tests import factories
-from tests.monitor.conftest import Desk
+from tests.monitor.conftest import DURATION, Desk
 
 
 def tiles(desk: Desk) -> dict[int, Tile]:
@@ -137,6 +138,28 @@ def test_reports_show_slot_form_and_count_but_no_words(desk: Desk) -> None:
     assert tiles(desk)[1].alerts == ()
     with transaction(desk.dbs) as db:
         assert not reports.reported(db, scope)[0].is_new
+
+
+def test_a_report_that_was_held_is_listed_once_it_is_judged(desk: Desk) -> None:
+    assert desk.answer(4, Op(1, item=7, report="图错了")).ok
+    desk.writer.hold = lambda _exam: "clock"
+    desk.clock.advance(DURATION.total_seconds() + 15)
+    assert desk.answer(1, Op(1, item=7, report="题干印错了"), Op(2, item=3, value=[1])).ok
+    assert do(desk, Act.CREDIT, 1, minutes=2, reason="停电") == {1: "ok"}
+    desk.writer.hold = lambda _exam: None
+    scope = desk.scope(desk.staff())
+    assert "reported" not in tiles(desk)[1].alerts
+    with reading(desk.dbs) as db:
+        assert [line.entry_nos for line in reports.reported(db, scope)] == [(4,)]
+        assert [fault[0] for fault in reported_faults(db, desk.exam)] == [4]
+        waiting = held_operations(db, desk.exam)[1]
+    assert desk.ask(Judge(desk.exam, 1, waiting)).ok
+    assert "reported" in tiles(desk)[1].alerts
+    with reading(desk.dbs) as db:
+        assert [line.entry_nos for line in reports.reported(db, scope)] == [(1, 4)]
+        faults = {(no, slot, text) for no, _form, slot, text, _at in reported_faults(db, desk.exam)}
+        assert faults == {(1, 7, "题干印错了"), (4, 7, "图错了")}
+        assert [fault[0] for fault in reported_faults(db, desk.exam, [1, 2])] == [1]
 
 
 def test_what_is_kept_apart_is_listed_unread_and_admitted_by_two(desk: Desk) -> None:

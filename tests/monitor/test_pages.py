@@ -15,9 +15,10 @@ from server.db import transaction
 from server.monitor.tables import ApprovalRequest, Incident, RoomMessage
 from server.registry import devices, pc_checks
 from server.registry.pc_rules import Facts
-from server.sitting.commands import Op
+from server.sitting.commands import Judge, Op
+from server.sitting.reading import held_operations
 from tests import factories
-from tests.monitor.conftest import Web, open_room
+from tests.monitor.conftest import DURATION, Web, open_room
 from tests.registry.test_pc_checks import GOOD
 
 PAGES = ("", "devices", "incidents", "reports", "approvals", "kept-apart", "messages", "incidents.xlsx", "act/credit")
@@ -93,6 +94,27 @@ def test_voiding_asks_twice_and_records_an_incident(web: Web) -> None:
     with transaction(web.app.state.dbs) as db:
         row = db.exec(select(Incident)).one()
         assert (row.entry_no, row.category, row.seat_no) == (3, "copying", 3)
+
+
+def test_nobody_is_ended_while_their_operations_wait_and_the_desk_says_why(web: Web) -> None:
+    browser, writer = web.enter(), web.desk.writer
+    writer.hold = lambda _exam: "clock"
+    web.desk.clock.advance(DURATION.total_seconds() + 15)
+    assert web.desk.answer(1, Op(1, item=3, value=[2])).ok
+    writer.hold = lambda _exam: None
+    forms = {
+        "force": {"entry": ["1", "2"], "reason": "换题"},
+        "void": {"entry": "1", "reason": "传递纸条", "category": "copying"},
+    }
+    for act, form in forms.items():
+        said = browser.post(web.url(f"act/{act}"), data=form | {"confirmed": "true"}).text
+        assert "The time is being settled: try again in a moment, or confirm the clock" in said, act
+        assert ("Done for 1 of 2." if act == "force" else "Done for 0 of 1.") in said  # at seat 2 nothing waits
+    with transaction(web.app.state.dbs) as db:
+        assert db.exec(select(Incident)).all() == []
+        waiting = held_operations(db, web.desk.exam)[1]
+    assert web.desk.ask(Judge(web.desk.exam, 1, waiting)).ok
+    assert "<p>Done</p>" in browser.post(web.url("act/void"), data=forms["void"] | {"confirmed": "true"}).text
 
 
 def test_a_long_credit_waits_for_another_person(web: Web) -> None:
