@@ -1,7 +1,7 @@
 """One transaction of the writer: read and lock, decide in order of arrival, store everything of a kind by one statement."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import structlog
@@ -11,7 +11,7 @@ from server.sitting.decisions import Decision
 from server.sitting.events import Event
 from server.sitting.operations import content_of
 from server.sitting.rules import decide
-from server.sitting.sql import REST, SAVED, Connection, Store
+from server.sitting.sql import NONE_KEPT, REST, SAVED, Connection, Store
 from server.sitting.state import Sitting, blank
 
 log = structlog.get_logger()
@@ -27,12 +27,21 @@ class Queued(Protocol):
 class Batch:
     """The sittings of one transaction, as they change from command to command."""
 
-    def __init__(self, store: Store, connection: Connection, hold: Callable[[int], Hold | None] = lambda _exam: None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        connection: Connection,
+        hold: Callable[[int], Hold | None] = lambda _exam: None,
+        kept: Mapping[Key, Sitting] = NONE_KEPT,
+    ) -> None:
         self.hold = hold
+        self.kept_sittings = kept
         self.store = store
         self.connection = connection
         self.before: dict[Key, Sitting] = {}
         self.now: dict[Key, Sitting] = {}
+        self.mates = True
+        """Whether several commands are about the same sitting."""
         self.seen: dict[Key, dict[tuple[int, int], dict[str, Any]]] = {}
         self.events: list[tuple[Key, Event]] = []
         self.kept: list[tuple[Key, Quarantined]] = []
@@ -42,7 +51,8 @@ class Batch:
     def read(self, jobs: Sequence[Queued]) -> None:
         """Lock and read what the commands are about, and the stored operations they may repeat."""
         keys = sorted({job.command.key for job in jobs})
-        self.before = self.store.load(self.connection, keys)
+        self.mates = len(keys) < len(jobs)
+        self.before = self.store.load(self.connection, keys, self.kept_sittings)
         self.now = dict(self.before)
         wanted = []
         for job in jobs:
@@ -74,7 +84,7 @@ class Batch:
             self.now[key] = decision.sitting
             for event in decision.events:
                 self.events.append((key, event))
-                if event.op is not None:  # a batch mate may repeat it
+                if self.mates and event.op is not None:  # a batch mate may repeat it
                     self.seen.setdefault(key, {})[event.epoch, event.op] = content_of(event)
         if decision.quarantine:
             self.kept += [(key, kept) for kept in decision.quarantine]

@@ -1,6 +1,5 @@
 """A decision in the making: the copy it works on, the events so far. Pure; shared by the files of rules."""
 
-from copy import copy
 from typing import Any
 
 from msgspec import Struct, field
@@ -25,7 +24,7 @@ class Draft:
     __slots__ = ("at", "events", "hold", "quarantine", "sitting")
 
     def __init__(self, sitting: Sitting, at: int, hold: Hold | None = None) -> None:
-        self.sitting = copy(sitting)
+        self.sitting: Sitting = sitting.__copy__()  # type: ignore[attr-defined]  # half the cost of copy.copy
         self.at = max(sitting.last_at, at)
         self.hold = hold
         self.events: list[ev.Event] = []

@@ -15,8 +15,10 @@ from server.sitting.sql import (
     REST,
     SAVED,
     SITTING,
+    Columns,
     Connection,
     Row,
+    Rows,
     Store,
     to_datetime,
     to_ms,
@@ -50,11 +52,11 @@ def _rows(connection: Connection, statement: str, parameters: tuple[Any, ...]) -
 
 
 @lru_cache
-def _point_query(places: int) -> str:
+def _point_query(places: int, columns: Columns) -> str:
     """Read `places` sittings by key; a few sizes only, so that the driver finds them prepared."""
-    columns = ", ".join("s." + name for name in SITTING)
+    names = ", ".join("s." + name for name in columns)
     return (
-        f"WITH k(a, b) AS (VALUES {', '.join(['(?, ?)'] * places)}) SELECT {columns} "  # noqa: S608
+        f"WITH k(a, b) AS (VALUES {', '.join(['(?, ?)'] * places)}) SELECT {names} "  # noqa: S608
         "FROM k CROSS JOIN sitting AS s ON s.exam_session_id = k.a AND s.entry_no = k.b"
     )
 
@@ -110,12 +112,12 @@ class SqliteStore(Store):
         "AND j.n = json_extract(k.value, '$[2]')"
     )
 
-    def _select(self, connection: Connection, keys: Sequence[Key], *, lock: bool = True) -> Iterable[Sequence[Any]]:
+    def _select(self, connection: Connection, keys: Sequence[Key], columns: Columns, *, lock: bool) -> Rows:
         places = 8
         while places < len(keys):
             places *= 2
         wanted: list[int] = [part for key in keys for part in key]
-        return _rows(connection, _point_query(places), (*wanted, *(-1 for _ in range(2 * places - len(wanted)))))
+        return _rows(connection, _point_query(places, columns), (*wanted, *(-1 for _ in range(2 * places - len(wanted)))))
 
     def _changed(self, connection: Connection, exam_session_ids: list[int], since: str) -> Iterable[Sequence[Any]]:
         return _rows(connection, self._CHANGED, (json.dumps(exam_session_ids), since))
@@ -173,11 +175,11 @@ class PostgresStore(Store):
         """psycopg gives aware times."""
         return to_ms(value)
 
-    def _select(self, connection: Connection, keys: Sequence[Key], *, lock: bool = True) -> Iterable[Sequence[Any]]:
+    def _select(self, connection: Connection, keys: Sequence[Key], columns: Columns, *, lock: bool) -> Rows:
         locking = "ORDER BY s.exam_session_id, s.entry_no FOR NO KEY UPDATE OF s" if lock else ""
         return _rows(
             connection,
-            f"SELECT {', '.join('s.' + name for name in SITTING)} FROM sitting AS s "  # noqa: S608
+            f"SELECT {', '.join('s.' + name for name in columns)} FROM sitting AS s "  # noqa: S608
             f"JOIN unnest(%s::int[], %s::int[]) AS k(a, b) ON s.exam_session_id = k.a AND s.entry_no = k.b {locking}",
             ([key[0] for key in keys], [key[1] for key in keys]),
         )

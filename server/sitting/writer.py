@@ -19,7 +19,7 @@ import structlog
 
 from server.clock import Clock
 from server.sitting.batch import Batch
-from server.sitting.commands import Command, Hold, Outcome
+from server.sitting.commands import Command, Hold, Key, Outcome
 from server.sitting.sql import Connection, Store, to_ms, trouble
 from server.sitting.state import Sitting
 
@@ -29,6 +29,8 @@ BATCH = 256
 RETRIES = 10
 """A lock is waited for at most this often (300 ms each on PostgreSQL, 10 s once on SQLite) before `storage`."""
 PAUSE_AFTER_FAILURE_S = 0.05
+KEPT_MAX = 20_000
+"""Sittings remembered from their last change, about 1 kB each and mostly the same objects the pulses answer from."""
 
 Listener = Callable[[list[Sitting]], None]
 Answer = Callable[[Outcome], None]
@@ -63,6 +65,7 @@ class Writer:
         self._busy = False
         self._stopping = False
         self._connection: Connection | None = None
+        self._kept: dict[Key, Sitting] = {}
         self._thread = threading.Thread(target=self._run, name="sitting-writer", daemon=True)
 
     # -- the door --
@@ -198,13 +201,20 @@ class Writer:
         connection = self._connection
         if connection is None:
             connection = self._connection = self.store.connect()
-        batch = Batch(self.store, connection, self.hold)
+        batch = Batch(self.store, connection, self.hold, self._kept)
         self.store.begin(connection)
         batch.read(jobs)
         outcomes = [batch.decide(job) for job in jobs]
         batch.store_all(self.now_ms())
         self.store.commit(connection)
-        return outcomes, batch.changed()
+        return outcomes, self._keep(batch)
+
+    def _keep(self, batch: Batch) -> list[Sitting]:
+        """Remember what was stored (`Store.load` tells whether it still holds); those whose page must hear of it."""
+        if len(self._kept) > KEPT_MAX:
+            self._kept.clear()
+        self._kept.update(batch.now)
+        return batch.changed()
 
     def _roll_back(self, error: BaseException) -> None:
         connection = self._connection

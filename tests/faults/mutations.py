@@ -73,7 +73,7 @@ RULES = [
     *_in(
         "decisions",
         ("time_runs_backwards", "self.at = max(sitting.last_at, at)", "self.at = at"),
-        ("the_argument_is_changed", "self.sitting = copy(sitting)", "self.sitting = sitting"),
+        ("the_argument_is_changed", "= sitting.__copy__()", "= sitting"),
     ),
     *_in(
         "acts",
@@ -169,6 +169,7 @@ WRITER = [
     *_in(
         "sql",
         ("a_column_is_forgotten", '"reports", "answered", "flagged"]', '"answered", "flagged"]'),
+        ("a_kept_state_is_never_old", "sitting.head == head and sitting.n == n and sitting.version == version", "True"),
         ("admitted_again", " AND admitted_n IS NULL", ""),
     ),
     *_in("store", ("readers_and_writers_begin_alike", 'begins = "BEGIN IMMEDIATE"', 'begins = "BEGIN"')),
