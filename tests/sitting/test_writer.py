@@ -326,6 +326,18 @@ def test_a_rule_that_breaks_harms_only_its_command(writer: Writer) -> None:
     assert [future.result(10).code for future in futures] == ["ok", "failed", "ok"]
 
 
+def test_two_writers_never_decide_by_an_old_state(writer: Writer, dbs: Databases, now: FakeClock) -> None:
+    """I2, I3: what a writer remembers of a sitting counts only while the row still ends in the same head."""
+    other = Writer(store_for(dbs.write), now)
+    other.start()
+    assert all(outcome.ok for outcome in writer.do_many(ready(1)))
+    for op in range(1, 7):
+        outcome = (writer if op % 2 else other).do(answer(1, op, value=op))
+        assert outcome.code == "ok"
+    assert other.stop()
+    assert stored(writer, 1).ack == 6
+
+
 def test_a_full_queue_answers_at_once(dbs: Databases, now: FakeClock) -> None:
     writer = Writer(store_for(dbs.write), now, capacity=3)
     futures = [writer.submit(answer(1, 1)) for _ in range(4)]
