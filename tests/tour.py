@@ -30,7 +30,8 @@ LANGUAGES = ("zh_CN", "en")
 class Stop:
     """One page: who looks, the path, a name for the file, and what to click first, if anything.
 
-    `until`: what has to be there, the page is loaded again until it is. `clock_off_s`: the machine's clock is wrong by so much.
+    `until`: what has to be there, the page is loaded again until it is; `wait`: what comes by itself. `clock_off_s`: the
+    machine's clock is wrong by so much.
     """
 
     who: str
@@ -38,6 +39,7 @@ class Stop:
     name: str
     click: tuple[str, ...] = ()
     until: str = ""
+    wait: str = ""
     clock_off_s: int = 0
 
     @property
@@ -50,7 +52,7 @@ STOPS = (
     Stop("", "/", "landing"),
     Stop("", "/sign-in", "sign-in"),
     Stop("", "/exam", "exam-sign-in"),
-    Stop("", "/exam/check", "exam-check"),
+    Stop("", "/exam/check", "exam-check", wait="#check-list:not([hidden])"),
     Stop("", "/nowhere", "error-not-found"),
     Stop("bank", "/home", "home"),
     Stop("writer", "/home", "home-writer"),
@@ -225,6 +227,8 @@ def go(page: Page, demo: Demo, stop: Stop, names: dict[str, str]) -> None:
         page.goto(demo.url + stop.path.format_map(names), wait_until="load")
         if stop.until:
             _until(lambda: _there(page, stop.until))
+        if stop.wait:
+            page.wait_for_selector(stop.wait)
     for selector in stop.click:
         page.locator(selector).first.click()
     if stop.click:
@@ -273,7 +277,7 @@ def candidate_screens(running: Browser, page: Page, demo: Demo) -> Iterator[tupl
     page.wait_for_url("**/exam/room")
     page.route("**/exam/api/open", lambda route: route.fulfill(status=409, json=_not_yet(page, demo)))
     page.route("**/exam/api/pulse*", lambda route: None)
-    yield "exam-waiting", seen("#practice-work .option")
+    yield "exam-waiting", seen("text=/^0[89]:/")
     page.unroute_all(behavior="ignoreErrors")
     page.reload()
     question = seen("#exam-work .option")

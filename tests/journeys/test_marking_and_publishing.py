@@ -169,7 +169,7 @@ def publish(first: Desk, second: Desk, base: str) -> None:
     expect(page.locator("[name=verdict][value=approved]")).to_have_count(0)
     other = second.go(f"{base}/publish")
     other.locator("[name=verdict][value=approved]").click()
-    expect(second.go(base).locator(".page-head .badge")).to_have_text("已公布")
+    expect(second.go(base).locator(".page-head .badge")).to_have_text("已公示")
 
 
 def public_list(stranger: Desk, exam: int) -> None:
