@@ -81,6 +81,7 @@ def serve(
         timeout_notify=1,
     )
     lift_file_limit()
+    gc.freeze()  # what the program itself is made of stays; collections need not look at it
     gc.set_threshold(*GC_THRESHOLDS)
     listener = listener or listen(settings)
     if ready:

@@ -60,6 +60,9 @@ class Chaos:
         self.blows: Counter[str] = Counter()
         self.settings: dict[str, str] = {}
         """Further `JIKAO_*` of the server."""
+        self.kinds = ["kill_server"] * 4 + ["stop_server"] * 2
+        if postgres is not None:
+            self.kinds += ["kill_backend", "stop_backend", "stop_backend", "kill_postmaster"]
 
     def prepare(self) -> tuple[int, list[Any]]:
         migrations.upgrade(self.url)
@@ -103,10 +106,7 @@ class Chaos:
     # -- blows --
 
     async def strike(self) -> None:
-        kinds = ["kill_server"] * 4 + ["stop_server"] * 2
-        if self.postgres is not None:
-            kinds += ["kill_backend", "stop_backend", "stop_backend", "kill_postmaster"]
-        kind = self.rng.choice(kinds)
+        kind = self.rng.choice(self.kinds)
         self.blows[kind] += 1
         await getattr(self, f"_{kind}")()
         await self._accepted()
@@ -253,7 +253,7 @@ def p95(values: list[float]) -> float:
     return ordered[min(len(ordered) - 1, int(len(ordered) * 0.95))] if ordered else 0.0
 
 
-def run(database: str, blows: int, seed_number: int, rate: float) -> tuple[Chaos, list[str]]:
+def run(database: str, blows: int, seed_number: int, rate: float, only: str = "") -> tuple[Chaos, list[str]]:
     """One run; the chaos after it and what was wrong."""
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     folder = Path(tempfile.mkdtemp(dir=memory, prefix="jikao-chaos-"))
@@ -262,6 +262,7 @@ def run(database: str, blows: int, seed_number: int, rate: float) -> tuple[Chaos
         if postgres is not None:
             postgres.start()
         chaos = Chaos(folder, postgres, seed_number, rate)
+        chaos.kinds = [only] if only else chaos.kinds
         exam, people = chaos.prepare()
         try:
             asyncio.run(chaos.run(blows, exam, people))
@@ -280,9 +281,10 @@ def main() -> None:
     parser.add_argument("--blows", type=int, default=250)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rate", type=float, default=0.15, help="share of requests the network spoils")
+    parser.add_argument("--only", choices=["", "kill_server", "stop_server"], default="", help="one kind of blow")
     given = parser.parse_args()
     began = time.monotonic()
-    chaos, problems = run(given.database, given.blows, given.seed, given.rate)
+    chaos, problems = run(given.database, given.blows, given.seed, given.rate, given.only)
     report = chaos.report
     print(f"{given.database}: {sum(chaos.blows.values())} blows {dict(chaos.blows)} in {time.monotonic() - began:.0f} s")
     print(f"  network: {dict(chaos.network)}")
@@ -292,19 +294,22 @@ def main() -> None:
         print(f"  {line}")
     middle = statistics.median(chaos.restarts) if chaos.restarts else 0.0
     print(f"  restart to first accepted operation: median {middle:.2f} s, p95 {p95(chaos.restarts):.2f} s")
-    _write(given.database, chaos)
+    _write(given.database, chaos, "restarts" if given.only == "kill_server" else "chaos")
     raise SystemExit(bool(problems))
 
 
-def _write(database: str, chaos: Chaos) -> None:
-    out = Path(f"var/bench/chaos_{database}.json")
+def _write(database: str, chaos: Chaos, name: str) -> None:
+    out = Path(f"var/bench/{name}_{database}.json")
     out.parent.mkdir(parents=True, exist_ok=True)
+    runs = [round(one, 3) for one in chaos.restarts]
+    middle = statistics.median(runs) if runs else 0.0
     figures: dict[str, Any] = {
-        "restart_p95_s": {"value": round(p95(chaos.restarts), 3), "unit": "s", "runs": [round(one, 3) for one in chaos.restarts]},
+        "restart_p50_s": {"value": middle, "unit": "s", "runs": runs},
+        "restart_p95_s": {"value": p95(runs), "unit": "s", "runs": runs},
     }
     blows, acknowledged, lost = sum(chaos.blows.values()), chaos.report.acknowledged, len(chaos.report.lost)
-    for name, value in (("blows", blows), ("acknowledged", acknowledged), ("lost", lost)):
-        figures[f"chaos_{database}_{name}"] = {"value": value, "unit": "count", "runs": [value]}
+    for what, value in (("blows", blows), ("acknowledged", acknowledged), ("lost", lost)):
+        figures[f"chaos_{database}_{what}"] = {"value": value, "unit": "count", "runs": [value]}
     out.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
 
 
