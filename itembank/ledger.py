@@ -16,7 +16,7 @@ from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
 from itembank.errors import Message, msg
-from itembank.tables import ClaimState, Form, FormState, FormStep, Item, LedgerEntry, PaperSet
+from itembank.tables import ClaimState, Form, FormState, FormStep, Item, ItemState, LedgerEntry, PaperSet
 
 _ROWS_PER_INSERT: Final = 500
 
@@ -54,9 +54,14 @@ class Violation:
 def reserve(db: Session, scope: str, claims: Iterable[Claim], *, reusable: bool, by: int, now: datetime) -> frozenset[int]:
     """Claim all of these; the families somebody else holds come back, and then the caller has to roll back.
 
-    Rows go in by family in ascending order whoever asks, so that two assemblies wait for each other but never in a circle.
+    Rows go in by family in ascending order whoever asks, so that two assemblies wait for each other but never in a circle. An
+    item that was moved to another family, or taken out of use, since the caller read it counts as held: items are locked first,
+    as `families.merge` and `quarantine` lock them.
     """
     wanted = sorted(claims)
+    stale = _moved_since(db, wanted)
+    if stale:
+        return stale
     insert = postgresql.insert if db.get_bind().dialect.name == "postgresql" else sqlite.insert
     won: set[tuple[int, int]] = set()
     for start in range(0, len(wanted), _ROWS_PER_INSERT):
@@ -81,6 +86,20 @@ def reserve(db: Session, scope: str, claims: Iterable[Claim], *, reusable: bool,
         )
         won.update((row[0], row[1]) for row in db.execute(statement))
     return frozenset(claim.family_id for claim in wanted if (claim.family_id, claim.form_id) not in won)
+
+
+def _moved_since(db: Session, wanted: Sequence[Claim]) -> frozenset[int]:
+    """Families whose item is not in them any more, or may not be drawn any more."""
+    asked = {claim.item_id: claim.family_id for claim in wanted}
+    numbers = sorted(asked)
+    stale: set[int] = set()
+    for start in range(0, len(numbers), _ROWS_PER_INSERT):
+        part = numbers[start : start + _ROWS_PER_INSERT]
+        statement = select(col(Item.id), col(Item.family_id), col(Item.state)).where(col(Item.id).in_(part))
+        for item, family, state in db.execute(statement.order_by(col(Item.id)).with_for_update(read=True)):
+            if family != asked[item] or state in {ItemState.RETIRED, ItemState.QUARANTINED}:
+                stale.add(asked[item])
+    return frozenset(stale)
 
 
 def burn(db: Session, form_ids: Sequence[int], *, exam_session_id: int | None, now: datetime) -> int:

@@ -13,7 +13,7 @@ from typing import Any, Final
 from sqlalchemy import CursorResult, update
 from sqlmodel import Session, col, select
 
-from itembank import ledger
+from itembank import ledger, quarantine
 from itembank.errors import ItemBankError, NotFound, SecondPersonNeeded, msg
 from itembank.packages import get_form
 from itembank.tables import Filing, Form, FormSlot, FormState, FormStep, Item, ItemState, PaperSet
@@ -46,6 +46,16 @@ _UNREADY: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 
+_HELD: Final = "A form of this paper set is in quarantine."
+
+
+class FormHeld(ItemBankError):
+    """The form is in quarantine and must not be opened."""
+
+    def __init__(self, form_id: int) -> None:
+        super().__init__(msg("Form %(form_id)s is in quarantine: two people have to lift it first.", form_id=form_id))
+        self.form_id = form_id
+
 
 class WrongState(ItemBankError):
     """The form cannot take this step from where it stands."""
@@ -76,6 +86,8 @@ def may_become(state: str, wanted: FormState) -> bool:
 
 def move(db: Session, form_id: int, wanted: FormState, step: Step, **values: Any) -> None:
     """Take one step, setting further columns of the form with it. Raises `NotFound`, `WrongState`."""
+    if wanted == FormState.OPENED and quarantine.held_forms(db, [form_id]):
+        raise FormHeld(form_id)
     sources = [state for state, following in NEXT.items() if wanted in following]
     statement = update(Form).where(col(Form.id) == form_id, col(Form.state).in_(sources)).values(state=wanted, **values)
     result: CursorResult[Any] = db.execute(statement)  # type: ignore[assignment]  # an UPDATE gives a cursor result
@@ -160,8 +172,10 @@ def archive(db: Session, paper_set_id: int, *, by: int, now: datetime) -> None:
 
 def paper_set_ready(db: Session, paper_set_id: int) -> list[str]:
     """Why no exam session may be scheduled with this set, as msgids without parameters; empty when it may."""
-    states = {form.state for form in get_forms(db, paper_set_id)}
-    return [reason for state, reason in _UNREADY.items() if state in states]
+    forms = get_forms(db, paper_set_id)
+    states = {form.state for form in forms}
+    held = [_HELD] if quarantine.held_forms(db, (form.id for form in forms)) else []
+    return [*held, *(reason for state, reason in _UNREADY.items() if state in states)]
 
 
 def get_forms(db: Session, paper_set_id: int) -> Sequence[Form]:

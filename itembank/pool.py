@@ -11,6 +11,7 @@ from sqlmodel import Session, and_, col, or_, select
 from itembank.assembly.pool_item import PoolItem
 from itembank.blueprint import TopicFacts
 from itembank.errors import NotFound
+from itembank.family_tables import TwinCase
 from itembank.tables import (
     Bank,
     BatchState,
@@ -112,15 +113,30 @@ def load_pool(db: Session, bank: Bank) -> Pool:
 
 
 def _live_slots(db: Session, scope: str) -> dict[int, set[int]]:
-    live = select(LedgerEntry.family_id, LedgerEntry.slot).where(LedgerEntry.scope == scope, col(LedgerEntry.ended_at).is_(None))
+    """Family -> slots taken. A claim counts for the family it was made under, and for the one its item has moved to since."""
+    live = (
+        select(LedgerEntry.family_id, LedgerEntry.slot, Item.family_id)
+        .join(Item, col(Item.id) == col(LedgerEntry.item_id))
+        .where(LedgerEntry.scope == scope, col(LedgerEntry.ended_at).is_(None))
+    )
     found: dict[int, set[int]] = defaultdict(set)
-    for family, slot in db.exec(live):
+    moved: list[int] = []
+    for family, slot, now_in in db.exec(live):
         found[family].add(slot)
+        if now_in != family:
+            moved.append(now_in)
+    for family in moved:
+        taken = found[family]
+        taken.add(next(slot for slot in range(len(taken) + 1) if slot not in taken))
     return found
 
 
 def _approved(db: Session, bank: Bank) -> Sequence[PoolItem]:
-    """Items that may be drawn at all, by item id. One under revision is drawn in its last approved version."""
+    """Items that may be drawn at all, by item id. One under revision is drawn in its last approved version.
+
+    One that is like another item waits until people have decided.
+    """
+    undecided = select(TwinCase.item_id).where(TwinCase.bank_id == bank.id, col(TwinCase.decided_at).is_(None))
     out_of_use = (ItemState.RETIRED, ItemState.QUARANTINED)
     statement = (
         select(
@@ -137,7 +153,7 @@ def _approved(db: Session, bank: Bank) -> Sequence[PoolItem]:
             and_(col(ItemVersion.item_id) == col(Item.id), col(ItemVersion.version) == col(Item.approved_version)),
         )
         .join(Topic, col(Topic.id) == col(Item.topic_id))
-        .where(Item.bank_id == bank.id, col(Item.state).not_in(out_of_use), visible())
+        .where(Item.bank_id == bank.id, col(Item.state).not_in(out_of_use), col(Item.id).not_in(undecided), visible())
         .order_by(col(Item.id))
     )
     return [PoolItem(*row) for row in db.exec(statement)]

@@ -2,6 +2,7 @@
 
 from sqlmodel import SQLModel
 
+from itembank import family_tables
 from itembank import tables as bank_tables
 from server import fitting_keys, jobs
 from server.audit import tables as audit_tables
@@ -16,7 +17,9 @@ metadata = SQLModel.metadata
 
 APPEND_ONLY: dict[str, tuple[str, ...]] = dict.fromkeys(bank_tables.APPEND_ONLY, ())
 """Table -> columns that may change after insert, once, from NULL. Rows are never deleted; triggers see to both."""
-APPEND_ONLY |= {name: tuple(sorted(columns)) for name, columns in bank_tables.SET_ONCE.items()}
+APPEND_ONLY |= dict.fromkeys(family_tables.APPEND_ONLY, ())
+for _once in (bank_tables.SET_ONCE, family_tables.SET_ONCE):
+    APPEND_ONLY |= {name: tuple(sorted(columns)) for name, columns in _once.items()}
 for _module in (
     fitting_keys,
     audit_tables,

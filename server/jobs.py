@@ -6,6 +6,7 @@ the child. A job whose child died is found by any serving process and marked fai
 written so that a job that did not finish has stored nothing that shows.
 """
 
+import functools
 import importlib
 import os
 import socket
@@ -19,7 +20,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import JSON, Column, LargeBinary, insert, select, text, update
+from sqlalchemy import JSON, Column, LargeBinary, case, insert, select, text, update
 from sqlmodel import Field, Session, SQLModel, col
 
 from server.audit.trail import Actor
@@ -37,9 +38,14 @@ KINDS: dict[str, str] = {
     "bank.store_items": "server.bank.import_jobs:store_items",
     "bank.make_papers": "server.bank.paper_jobs:make_papers",
     "bank.runway": "server.bank.runway_view:compute",
+    "bank.compare_draft": "server.bank.twin_jobs:compare_draft",
+    "bank.compare_items": "server.bank.twin_jobs:compare_items",
 }
 """Kind -> "package.module:function" of `function(context: JobContext, args: dict) -> dict` (the result, as JSON).
 Dotted strings, so that this module imports no slice."""
+
+QUICK = "bank.compare_draft"
+"""Somebody is typing and waits for it: it goes first, and other work lets it in between its own steps."""
 
 SILENT_AFTER = timedelta(seconds=30)
 """A child that works says so every five seconds; one that was silent for so long is gone."""
@@ -83,6 +89,7 @@ class JobContext:
     actor: Actor
     upload: bytes | None
     job_id: int | None = None
+    between: Callable[[], object] | None = None
     _last: float = 0.0
 
     def progress(self, done: int, total: int, step: str = "") -> None:
@@ -95,6 +102,8 @@ class JobContext:
             stop = db.execute(select(col(Job.cancel)).where(col(Job.id) == self.job_id)).scalar_one()
         if stop:
             raise Cancelled
+        if self.between is not None:
+            self.between()
 
 
 class Jobs:
@@ -221,9 +230,14 @@ def is_orphan(child: str, beat_at: datetime | None, now: datetime, here: str) ->
 
 def run_next(dbs: Databases, keyring: Keyring, clock: Clock, child: str = "") -> bool:
     """Claim and run the oldest queued job; False when there is none. Also what tests call."""
-    child = child or process_name()
+    return _run_one(dbs, keyring, clock, child or process_name(), only_quick=False)
+
+
+def _run_one(dbs: Databases, keyring: Keyring, clock: Clock, child: str, *, only_quick: bool) -> bool:
+    waiting = select(Job).where(col(Job.state) == "queued", *([col(Job.kind) == QUICK] if only_quick else []))
+    first = case((col(Job.kind) == QUICK, 0), else_=1)
     with reading(dbs) as db:
-        job = db.execute(select(Job).where(col(Job.state) == "queued").order_by(col(Job.id)).limit(1)).scalar()
+        job = db.execute(waiting.order_by(first, col(Job.id)).limit(1)).scalar()
     if job is None or job.id is None:
         return False
     with transaction(dbs) as db:
@@ -231,7 +245,8 @@ def run_next(dbs: Databases, keyring: Keyring, clock: Clock, child: str = "") ->
         claim = claim.values(state="running", child=child, beat_at=clock.now())
         if db.execute(claim).rowcount != 1:  # type: ignore[attr-defined]
             return True
-    context = JobContext(dbs, keyring, clock, Actor(**job.actor), job.upload, job.id)
+    between = None if job.kind == QUICK else functools.partial(_run_one, dbs, keyring, clock, child, only_quick=True)
+    context = JobContext(dbs, keyring, clock, Actor(**job.actor), job.upload, job.id, between)
     outcome: dict[str, Any]
     try:
         outcome = {"state": "done", "problem": "", "result": work(job.kind)(context, job.args)}

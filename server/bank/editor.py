@@ -167,6 +167,11 @@ def _family(db: Session, item_id: int) -> int | None:
     return db.execute(select(col(Item.family_id)).where(col(Item.id) == item_id)).scalar()
 
 
+def family_members(db: Session, item: Item) -> list[int]:
+    """Ids of the items of its family."""
+    return sorted(db.execute(select(col(Item.id)).where(col(Item.family_id) == item.family_id)).scalars())
+
+
 def find_leaf(db: Session, bank: Bank, code: str) -> Topic | None:
     """The knowledge point with this path code, in the bank's syllabus."""
     statement = select(Topic).where(col(Topic.syllabus_id) == bank.syllabus_id, col(Topic.code) == code, col(Topic.is_leaf))

@@ -218,6 +218,7 @@ def submit_item(request: Request, db: Db, who: Writer, bank_id: int, item_id: in
 
 def _submit(request: Request, db: Db, who: Staff, item: Item) -> None:
     lifecycle.submit(db, item.id, by=who.person_id)
+    request.app.state.jobs.submit(db, "bank.compare_items", {"bank_id": item.bank_id, "items": [item.id]}, who.actor)
     version = item.current_version
     trail.append(
         db, who.actor, "item.submitted", f"item:{item.id}", now=request.app.state.clock.now(), detail={"version": version}

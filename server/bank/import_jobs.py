@@ -21,7 +21,8 @@ from itembank.exchange.item_columns import columns_of
 from itembank.exchange.item_row import ImportedItem, Reading
 from itembank.exchange.mistakes import RowError, column_letter, file_error, shorten
 from itembank.pool import find_same, get_bank
-from itembank.tables import Topic
+from itembank.similarity import bands
+from itembank.tables import Item, Topic
 from server.audit import trail
 from server.bank.figures import read_safe_figure
 from server.bank.tables import Upload
@@ -46,7 +47,10 @@ def read_items(context: JobContext, args: dict[str, Any]) -> dict[str, Any]:
     context.progress(1, 3, _("Checking every row"))
     items, refused, notes = _checked(context, upload)
     context.progress(2, 3, _("Comparing with the bank"))
+    near = _near(context, upload, items)
     return {
+        "near": near[:SHOWN],
+        "near_total": len(near),
         "good": len(items),
         "refused": [_mistake(one) for one in refused[:SHOWN]],
         "refused_total": len(refused),
@@ -84,12 +88,42 @@ def store_items(context: JobContext, args: dict[str, Any]) -> dict[str, Any]:
         )
     except ItemBankError as refusal:
         raise AppError(refusal.message.msgid, **refusal.message.params) from refusal
+    _open_cases(context, bank_id, batch_id)
     with transaction(context.dbs) as db:
         row = _upload(db, args)
         row.batch_id, row.closed, row.data, row.figures = batch_id, True, None, None
         detail = {"items": len(items), "refused_rows": len({one.row for one in refused})}
         trail.append(db, context.actor, "items.staged", f"import:{batch_id}", now=now, detail=detail)
     return {"batch_id": batch_id, "items": len(items)}
+
+
+def _near(context: JobContext, upload: Upload, items: list[ImportedItem]) -> list[dict[str, Any]]:
+    """Rows that are like an item of the bank, or like an earlier row: what people will be asked once they are stored."""
+    from itembank.near import among_themselves
+    from server.bank.twin_jobs import scope_index, told
+
+    with reading(context.dbs) as db:
+        bank = get_bank(db, int(upload.bank_id or 0))
+    texts = [bands.texts_of(item.body) for item in items]
+    scope = scope_index(context, bank)
+    with reading(context.dbs) as db:
+        found = scope.find(db, bank, texts)
+    there = [{"row": item.row, **told(one)} for item, near in zip(items, found, strict=True) for one in near]
+    within = [
+        {"row": items[b].row, "other_row": items[a].row, "score": round(score, 3), "variant": variant}
+        for a, b, score, variant in among_themselves(texts)
+    ]
+    stems = {item.row: shorten(lint.lint_item(item.body, item.key).stem) for item in items}
+    return [one | {"stem": stems[one["row"]]} for one in sorted([*there, *within], key=lambda one: (one["row"], -one["score"]))]
+
+
+def _open_cases(context: JobContext, bank_id: int, batch_id: int) -> None:
+    from server.bank.twin_jobs import open_found, scope_index
+
+    with reading(context.dbs) as db:
+        bank = get_bank(db, bank_id)
+        items = list(db.execute(select(col(Item.id)).where(col(Item.import_batch_id) == batch_id)).scalars())
+    open_found(context, scope_index(context, bank), bank, sorted(items))
 
 
 def _upload(db: Session, args: dict[str, Any]) -> Upload:

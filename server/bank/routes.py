@@ -11,8 +11,10 @@ from server.bank import (
     item_routes,
     paper_routes,
     passport_routes,
+    quarantine_routes,
     review_routes,
     syllabus_routes,
+    twin_routes,
 )
 
 router = APIRouter()
@@ -27,5 +29,7 @@ for module in (
     blueprint_routes,
     paper_routes,
     passport_routes,
+    twin_routes,
+    quarantine_routes,
 ):
     router.include_router(module.router, prefix="/bank")

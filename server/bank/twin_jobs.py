@@ -1,0 +1,71 @@
+"""Near-duplicates in the child process: what a writer is typing, items that were handed in. The index lives here between jobs."""
+
+import json
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import Engine
+
+from itembank import near
+from itembank.items import ItemBody
+from itembank.pool import get_bank, scope_of
+from itembank.similarity import bands
+from itembank.tables import Bank
+from server.audit import trail
+from server.db import reading, transaction
+from server.jobs import JobContext
+
+_INDEXES: "WeakKeyDictionary[Engine, dict[str, near.Scope]]" = WeakKeyDictionary()
+"""A cache of SQL for as long as this process works on one database; losing it costs a second."""
+
+
+def scope_index(context: JobContext, bank: Bank) -> near.Scope:
+    """The index of the bank's scope, up to date."""
+    scopes = _INDEXES.setdefault(context.dbs.read, {})
+    scope = scopes.setdefault(scope_of(bank), near.Scope())
+    with reading(context.dbs) as db:
+        scope.refresh(db, bank)
+    return scope
+
+
+def compare_draft(context: JobContext, args: dict[str, Any]) -> dict[str, Any]:
+    """What a draft (its body as JSON in `upload`) is like. `own`: items of its family."""
+    body = ItemBody.model_validate(json.loads(context.upload or b"{}"))
+    with reading(context.dbs) as db:
+        bank = get_bank(db, int(args["bank_id"]))
+    scope = scope_index(context, bank)
+    with reading(context.dbs) as db:
+        found = scope.find(db, bank, [bands.texts_of(body)], [frozenset(args.get("own", ()))])[0]
+    return {"near": [told(one) for one in found]}
+
+
+def compare_items(context: JobContext, args: dict[str, Any]) -> dict[str, Any]:
+    """Compare handed-in items with the bank and put what is alike before people."""
+    with reading(context.dbs) as db:
+        bank = get_bank(db, int(args["bank_id"]))
+    scope = scope_index(context, bank)
+    return {"opened": open_found(context, scope, bank, [int(number) for number in args["items"]])}
+
+
+def open_found(context: JobContext, scope: near.Scope, bank: Bank, items: list[int]) -> int:
+    """Open the cases of these items; how many."""
+    now = context.clock.now()
+    with transaction(context.dbs) as db:
+        opened = near.check_items(db, scope, items, now=now)
+        if opened:
+            detail = {"items": len(items), "opened": opened}
+            trail.append(db, context.actor, "twins.found", f"bank:{bank.id}", now=now, detail=detail)
+    return opened
+
+
+def told(one: near.Near) -> dict[str, Any]:
+    """A likeness as JSON."""
+    return {
+        "item_id": one.item_id,
+        "version_id": one.version_id,
+        "score": round(one.score, 3),
+        "way": one.way.value,
+        "variant": one.variant,
+        "live": one.live,
+        "band": one.band.value,
+    }
