@@ -1,11 +1,16 @@
 """All k forms at once by swapping: reaches every row of every form, or gives up. Pure numpy, one thread, no proof.
 
 Never form by form: the last form of a sequential run gets what the others left. The state is which form each unit is in,
-a forms × rows matrix of sums and a forms × cliques matrix of counts. A step takes a form that misses something, the
-units whose going would help it most, a sample of units of the same class from anywhere (unused, or in another form: then
-the two change places), looks at what every pair would do to all rows, and takes the best. One that makes it worse by d is
-taken with probability exp(-d / 0.08) (simulated annealing at one temperature: Kirkpatrick, Gelatt and Vecchi 1983), and who
-has just gone does not come back for a while (tabu search: Glover 1989). The same matrix and seed give the same forms.
+a forms × rows matrix of sums and a forms × cliques matrix of counts. A step takes a form that misses something, some of its
+units whose going would help, some thousand units of the same class from anywhere (unused, or in another form: then the two
+change places) and takes the best pair. One that makes it worse by d is taken with probability exp(-d / t) (simulated annealing at
+one temperature: Kirkpatrick, Gelatt and Vecchi 1983), and who has just gone does not come back for a while (tabu search:
+Glover 1989). The same matrix and seed give the same forms.
+
+What makes a step cheap: what a form misses is a sum over rows, and one question adds 0 or 1 to a counting row. So once a unit has
+left, what any other would change is its row of the matrix times the *marginals* (what one more would change in each row): one
+matrix product for all of them. Only the few rows that are no counts (words, information) are looked at pair by pair, and only the
+best pairs in full.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,20 +19,20 @@ from typing import Final
 
 import numpy as np
 
-from itembank.assembly.matrix import Floats, Groups, Matrix
+from itembank.assembly.cliques import Cliques, Flags, Taken
+from itembank.assembly.matrix import Floats, Matrix
 from itembank.assembly.model import Ints
 
 Tell = Callable[[float], None]
 """Told now and then how much of the search's allowance is gone (0 to 1). Raising ends the search: that is how to cancel."""
 
 _TEMPERATURE: Final = 0.08
-_OUTGOING: Final = 16
-_SEEN: Final = 384
-_WEIGHED: Final = 40
+_OUTGOING: Final = 8
+_SEEN: Final = 2048
+_WEIGHED: Final = 48
 _TABU: Final = 12
 _NEAR: Final = 1e-9
 _EVERY: Final = 32
-_STARTS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,20 +49,22 @@ def search(
     seed: int,
     *,
     first: Floats | None = None,
-    steps: int = 20_000,
+    steps: int = 6_000,
+    starts: int = 3,
     tell: Tell = lambda _share: None,
 ) -> Found | None:
-    """Forms that meet every row, or None after `steps` swaps: which proves nothing.
+    """Forms that meet every row, or None after `steps` swaps, shared by `starts` beginnings: which proves nothing.
 
     `first` (units): begin with those that have most of it, such as a relaxation's answer.
     """
     random = np.random.default_rng(seed)
     done = 0
-    for start in range(_STARTS):
-        state = _State.deal(matrix, forms, random, first)
-        if state is None:
+    for start in range(starts):
+        members = deal(matrix, forms, random, first)
+        if members is None:
             continue
-        limit = steps * (start + 1) // _STARTS
+        state = _State(matrix, members, random)
+        limit = steps * (start + 1) // starts
         while state.worst() > _NEAR:
             if done >= limit:
                 break
@@ -70,6 +77,43 @@ def search(
     return None
 
 
+def deal(matrix: Matrix, forms: int, random: np.random.Generator, first: Floats | None) -> list[list[int]] | None:
+    """A start with the right kinds and no conflicts; None when this draw does not come out."""
+    quotas = np.tile(matrix.quota, (forms, 1))
+    members: list[list[int]] = [[] for _ in range(forms)]
+    order = random.permutation(matrix.size)
+    if first is not None:
+        order = order[np.argsort(-first[order], kind="stable")]
+    sizes = matrix.singles.sum(axis=1)[matrix.kinds[order]] if matrix.size else np.zeros(0, dtype=np.int64)
+    big, small = order[sizes > 1], order[sizes == 1]
+    room = dict(enumerate(_share(matrix)))
+    taken = Taken(matrix, forms)
+    for units, limited in ((big, True), (small, False)):
+        for unit in units:
+            brings = matrix.singles[matrix.kinds[unit]]
+            fits = [f for f in np.argsort(-quotas.sum(axis=1), kind="stable") if (brings <= quotas[f]).all()]
+            for f in fits:
+                k = int(matrix.kinds[unit])
+                if limited and sum(int(matrix.kinds[u]) == k for u in members[f]) >= room[k]:
+                    continue
+                if taken.may(int(unit), int(f)):
+                    taken.take(int(unit), int(f))
+                    members[f].append(int(unit))
+                    quotas[f] -= brings
+                    break
+            if not quotas.any():
+                return members
+    return members if not quotas.any() else None
+
+
+def _share(matrix: Matrix) -> list[int]:
+    """How many units of each class a form begins with at most, in proportion to what there is: only for stimulus sets."""
+    have = np.bincount(matrix.kinds, minlength=len(matrix.singles))
+    whole = np.maximum(have @ matrix.singles, 1)
+    part = matrix.quota / whole
+    return [max(1, round(float(n * part[brings > 0].min()))) for n, brings in zip(have, matrix.singles, strict=True)]
+
+
 class _State:
     """Who is where, and the sums that follow from it."""
 
@@ -80,106 +124,99 @@ class _State:
         for f, units in enumerate(self.members):
             self.where[units] = f
         self.sums = np.array([matrix.columns[units].sum(axis=0) for units in self.members])
-        self.classes = [np.flatnonzero(matrix.kinds == k) for k in range(len(matrix.singles))]
-        self.enemies = _Cliques(matrix.enemies, matrix.size, self.members)
-        self.families = _Cliques(matrix.families, matrix.size, [np.concatenate(self.members)])
+        counting = np.asarray(((matrix.columns == 0.0) | (matrix.columns == 1.0)).all(axis=0))
+        self.scale = _weights(matrix, counting)
+        self.counts, self.others = np.flatnonzero(counting), np.flatnonzero(~counting)
+        # Each class in one random order, so that any window of it is a sample that needs no gathering.
+        self.classes = [random.permutation(np.flatnonzero(matrix.kinds == k)) for k in range(len(matrix.singles))]
+        self.blocks = [matrix.columns[np.ix_(units, self.counts)].astype(np.float32) for units in self.classes]
+        self.enemies = Cliques(matrix.enemies, matrix.size, self.members)
+        self.families = Cliques(matrix.families, matrix.size, [np.concatenate(self.members)])
         self.tabu = np.zeros(matrix.size, dtype=np.int64)
         self.clock = 0
         self.missed = np.array([self._penalty(row) for row in self.sums])
-
-    @classmethod
-    def deal(cls, matrix: Matrix, forms: int, random: np.random.Generator, first: Floats | None) -> "_State | None":
-        """A start with the right kinds and no conflicts; None when this draw does not come out."""
-        quotas = np.tile(matrix.quota, (forms, 1))
-        members: list[list[int]] = [[] for _ in range(forms)]
-        order = random.permutation(matrix.size)
-        if first is not None:
-            order = order[np.argsort(-first[order], kind="stable")]
-        sizes = matrix.singles.sum(axis=1)[matrix.kinds[order]] if matrix.size else np.zeros(0, dtype=np.int64)
-        big, small = order[sizes > 1], order[sizes == 1]
-        share = _share(matrix)
-        room = dict(enumerate(share))
-        taken = _Taken(matrix, forms)
-        for units, limited in ((big, True), (small, False)):
-            for unit in units:
-                brings = matrix.singles[matrix.kinds[unit]]
-                fits = [f for f in np.argsort(-quotas.sum(axis=1), kind="stable") if (brings <= quotas[f]).all()]
-                for f in fits:
-                    k = int(matrix.kinds[unit])
-                    if limited and sum(int(matrix.kinds[u]) == k for u in members[f]) >= room[k]:
-                        continue
-                    if taken.may(int(unit), int(f)):
-                        taken.take(int(unit), int(f))
-                        members[f].append(int(unit))
-                        quotas[f] -= brings
-                        break
-                if not quotas.any():
-                    return cls(matrix, members, random)
-        return cls(matrix, members, random) if not quotas.any() else None
 
     def worst(self) -> float:
         """What the worst form misses; 0 when every row of every form is met."""
         return float(self.missed.max())
 
-    def _penalty(self, sums: Floats) -> Floats:
+    def _penalty(self, sums: Floats, rows: Ints | slice = slice(None)) -> Floats:
         m = self.matrix
-        away = np.maximum(np.maximum(m.low - sums, sums - m.high), 0.0)
+        away = np.maximum(np.maximum(m.low[rows] - sums, sums - m.high[rows]), 0.0)
         away[away < _NEAR] = 0.0
-        return np.asarray(away @ m.scale)
+        return np.asarray(away @ self.scale[rows])
 
     def step(self) -> None:
         """One swap for one form that misses something."""
         m, random = self.matrix, self.random
         self.clock += 1
         f = int(random.choice(len(self.missed), p=self.missed / self.missed.sum()))
-        sums = self.sums[f]
-        wish = np.where(sums < m.low - _NEAR, m.scale, np.where(sums > m.high + _NEAR, -m.scale, 0.0))
-        mine = self.members[f]
-        relief = m.columns[mine] @ wish + random.random(len(mine)) * 0.3
+        sums, mine = self.sums[f], self.members[f]
+        wish = np.where(sums < m.low - _NEAR, self.scale, np.where(sums > m.high + _NEAR, -self.scale, 0.0))
+        relief = m.columns[mine] @ wish + random.exponential(size=len(mine))
         out = mine[np.argsort(relief)[:_OUTGOING]]
         best: tuple[float, int, int] | None = None
         for k in np.unique(m.kinds[out]):
-            pairs = self._pairs(f, out[m.kinds[out] == k], wish, int(k))
-            if pairs is not None and (best is None or pairs[0] < best[0]):
-                best = pairs
-        if best is not None and (best[0] < 0 or random.random() < np.exp(-best[0] / _TEMPERATURE)):
+            pair = self._pairs(f, out[m.kinds[out] == k], int(k))
+            if pair is not None and (best is None or pair[0] < best[0]):
+                best = pair
+        if best is None:
+            return
+        if best[0] < 0 or random.random() < np.exp(-best[0] / _TEMPERATURE):
             self._swap(f, best[1], best[2])
 
-    def _pairs(self, f: int, out: Ints, wish: Floats, k: int) -> tuple[float, int, int] | None:
+    def _pairs(self, f: int, out: Ints, k: int) -> tuple[float, int, int] | None:
         """The best exchange of one of `out` for one unit of class `k`: (change of the penalty, out, in)."""
-        m, random = self.matrix, self.random
-        pool = self.classes[k]
-        seen = pool if len(pool) <= _SEEN else pool[random.integers(0, len(pool), _SEEN)]
-        seen = seen[(self.where[seen] != f) & (self.tabu[seen] <= self.clock)]
-        if not len(seen):
+        units = self.classes[k]
+        begin = int(self.random.integers(0, max(1, len(units) - _SEEN + 1)))
+        window = slice(begin, begin + _SEEN)
+        seen = units[window]
+        change = self._estimate(f, out, seen, self.blocks[k][window])
+        change[:, (self.where[seen] == f) | (self.tabu[seen] > self.clock)] = np.inf
+        place = np.argpartition(change, min(_WEIGHED, change.size - 1), axis=None)[:_WEIGHED]
+        o, i = np.divmod(place[np.isfinite(change.ravel()[place])], len(seen))
+        if not len(o):
             return None
-        promise = m.columns[seen] @ wish + random.random(len(seen)) * 0.3
-        incoming = seen[np.argsort(-promise)[:_WEIGHED]] if len(seen) > _WEIGHED else seen
-        swapped = m.columns[incoming][None, :, :] - m.columns[out][:, None, :]
-        change = self._penalty(self.sums[f] + swapped) - self.missed[f]
-        home = self.where[incoming]
-        crossing = np.flatnonzero(home >= 0)
-        if len(crossing):
-            theirs = home[crossing]
-            change[:, crossing] += self._penalty(self.sums[theirs][None] - swapped[:, crossing]) - self.missed[theirs]
-        change[self._conflicts(f, out, incoming, home)] = np.inf
-        place = int(np.argmin(change))
-        o, i = divmod(place, len(incoming))
-        return (float(change[o, i]), int(out[o]), int(incoming[i])) if np.isfinite(change[o, i]) else None
+        gone, new = out[o], seen[i]
+        exact = self._change(f, gone, new)
+        exact[self._conflicts(f, gone, new)] = np.inf
+        best = int(np.argmin(exact))
+        return (float(exact[best]), int(gone[best]), int(new[best])) if np.isfinite(exact[best]) else None
 
-    def _conflicts(self, f: int, out: Ints, incoming: Ints, home: Ints) -> "np.ndarray[tuple[int, int], np.dtype[np.bool_]]":
-        bad = np.zeros((len(out), len(incoming)), dtype=bool)
+    def _estimate(self, f: int, out: Ints, seen: Ints, block: Floats) -> Floats:
+        """out × seen: what the exchange would change in form `f`, exact where single questions are exchanged."""
+        m, c, r = self.matrix, self.counts, self.others
+        left = self.sums[f][None, c] - m.columns[np.ix_(out, c)]
+        low, high, scale = m.low[c], m.high[c], self.scale[c]
+        without = np.maximum(np.maximum(low - left, left - high), 0.0)
+        marginals = (np.maximum(np.maximum(low - left - 1, left + 1 - high), 0.0) - without) * scale
+        change = (block @ marginals.T.astype(np.float32)).T + (without @ scale)[:, None] - self.missed[f]
+        rest = self.sums[f][None, r] - m.columns[np.ix_(out, r)]
+        for n, row in enumerate(r):
+            sums = rest[:, n, None] + m.columns[seen, row][None, :]
+            change += np.maximum(np.maximum(m.low[row] - sums, sums - m.high[row]), 0.0) * self.scale[row]
+        return np.asarray(change)
+
+    def _change(self, f: int, gone: Ints, new: Ints) -> Floats:
+        """Pair by pair, both forms: what the exchange changes."""
+        swapped = self.matrix.columns[new] - self.matrix.columns[gone]
+        change = self._penalty(self.sums[f] + swapped) - self.missed[f]
+        crossing = np.flatnonzero(self.where[new] >= 0)
+        if len(crossing):
+            theirs = self.where[new[crossing]]
+            change[crossing] += self._penalty(self.sums[theirs] - swapped[crossing]) - self.missed[theirs]
+        return np.asarray(change)
+
+    def _conflicts(self, f: int, gone: Ints, new: Ints) -> Flags:
+        bad = np.zeros(len(gone), dtype=bool)
+        home = self.where[new]
         if self.enemies:
-            bad |= self.enemies.clash(np.full(len(incoming), f), out, incoming)
+            bad |= self.enemies.clash(np.full(len(new), f), gone, new)
             crossing = np.flatnonzero(home >= 0)
-            for n, o in enumerate(out):
-                if len(crossing):
-                    back = self.enemies.clash_in(home[crossing], int(o), incoming[crossing])
-                    bad[n, crossing] |= back
+            bad[crossing] |= self.enemies.clash(home[crossing], new[crossing], gone[crossing])
         if self.families:
             fresh = np.flatnonzero(home < 0)  # from another form it brings no new family
-            if len(fresh):
-                bad[:, fresh] |= self.families.clash(np.zeros(len(fresh), dtype=np.int64), out, incoming[fresh])
+            bad[fresh] |= self.families.clash(np.zeros(len(fresh), dtype=np.int64), gone[fresh], new[fresh])
         return bad
 
     def _swap(self, f: int, out: int, new: int) -> None:
@@ -200,78 +237,9 @@ class _State:
         self.enemies.move(f, out, new)
 
 
-def _share(matrix: Matrix) -> list[int]:
-    """How many units of each class a form begins with at most, in proportion to what there is: only for stimulus sets."""
-    have = np.bincount(matrix.kinds, minlength=len(matrix.singles))
-    whole = np.maximum(have @ matrix.singles, 1)
-    part = matrix.quota / whole
-    return [max(1, round(float(n * part[brings > 0].min()))) for n, brings in zip(have, matrix.singles, strict=True)]
-
-
-class _Taken:
-    """While dealing: which families are gone, which cliques have somebody in which form."""
-
-    def __init__(self, matrix: Matrix, forms: int) -> None:
-        self.families = _of_unit(matrix.families)
-        self.enemies = _of_unit(matrix.enemies)
-        self.gone: set[int] = set()
-        self.inside: list[set[int]] = [set() for _ in range(forms)]
-
-    def may(self, unit: int, f: int) -> bool:
-        """Whether it conflicts with nobody."""
-        return not (
-            any(family in self.gone for family in self.families.get(unit, ()))
-            or any(clique in self.inside[f] for clique in self.enemies.get(unit, ()))
-        )
-
-    def take(self, unit: int, f: int) -> None:
-        """Remember it."""
-        self.gone.update(self.families.get(unit, ()))
-        self.inside[f].update(self.enemies.get(unit, ()))
-
-
-def _of_unit(groups: Groups) -> dict[int, list[int]]:
-    found: dict[int, list[int]] = {}
-    for number, group in enumerate(groups):
-        for unit in group:
-            found.setdefault(unit, []).append(number)
-    return found
-
-
-class _Cliques:
-    """Counts of clique members by place (a form, or all forms together), and the cliques of each unit, padded."""
-
-    def __init__(self, groups: Groups, size: int, places: Sequence[Ints]) -> None:
-        of_unit = _of_unit(groups)
-        width = max((len(numbers) for numbers in of_unit.values()), default=0)
-        self.nobody = len(groups)
-        self.of_unit = np.full((size, width), self.nobody, dtype=np.int64)
-        for unit, numbers in of_unit.items():
-            self.of_unit[unit, : len(numbers)] = numbers
-        self.counts = np.zeros((len(places), len(groups) + 1), dtype=np.int64)
-        for place, units in enumerate(places):
-            np.add.at(self.counts[place], self.of_unit[units].ravel(), 1)
-        self.counts[:, self.nobody] = 0
-
-    def __bool__(self) -> bool:
-        return self.nobody > 0
-
-    def clash(self, places: Ints, out: Ints, incoming: Ints) -> "np.ndarray[tuple[int, int], np.dtype[np.bool_]]":
-        """out × incoming: whether the incoming one would meet an enemy at its place once the outgoing one has left it."""
-        cliques = self.of_unit[incoming]
-        met = self.counts[places[:, None], cliques]
-        leaves = (cliques[None, :, :, None] == self.of_unit[out][:, None, None, :]).any(axis=-1) & (cliques != self.nobody)
-        return np.asarray((met[None] - leaves > 0).any(axis=-1))
-
-    def clash_in(self, homes: Ints, out: int, incoming: Ints) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
-        """Whether `out` would meet an enemy in the home of each incoming one, once that one has left it."""
-        cliques = self.of_unit[out]
-        met = self.counts[homes[:, None], cliques[None, :]]
-        leaves = (cliques[None, :, None] == self.of_unit[incoming][:, None, :]).any(axis=-1) & (cliques != self.nobody)
-        return np.asarray((met - leaves > 0).any(axis=-1))
-
-    def move(self, place: int, out: int, new: int) -> None:
-        """One leaves, another comes."""
-        np.subtract.at(self.counts[place], self.of_unit[out], 1)
-        np.add.at(self.counts[place], self.of_unit[new], 1)
-        self.counts[place, self.nobody] = 0
+def _weights(matrix: Matrix, counting: Flags) -> Floats:
+    """What a unit missed of each row costs: 1 for a count; for a sum, so much that exchanges typically change it by 1."""
+    weights = np.ones(matrix.columns.shape[1])
+    for row in np.flatnonzero(~counting):
+        weights[row] = 1.0 / max(float(matrix.columns[:, row].std()), 1e-9)
+    return weights
