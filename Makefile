@@ -8,7 +8,7 @@ export UV_SYSTEM_CERTS := 1
 export UV_NO_PROGRESS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset test check env env-test env-load bench load load-locust faults soak mutants screenshots migration-check reference clean
+.PHONY: help demo demo-reset test check env env-test env-load bench bench-bank load load-locust faults soak mutants screenshots migration-check reference clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -47,6 +47,9 @@ env-load: env
 
 bench: env-test ## speed figures of the main job, to var/bench/main.json
 	@.venv/bin/python -m loadtests.bench
+
+bench-bank: env-test ## speed figures of the item bank, each with its check, to var/bench/bank.json
+	@.venv/bin/python -m loadtests.bench_bank
 
 load: env-test ## figures under load: 2,000 and 10,000 candidates, storms, outage, to var/bench/load.json (25 minutes)
 	@.venv/bin/python -m loadtests.load
