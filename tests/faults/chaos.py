@@ -43,7 +43,7 @@ from tests.postgresql import create_database, free_port
 
 CANDIDATES = 20
 DATABASE = "chaos"
-WAIT_S = 60
+WAIT_S = 240
 
 
 class Chaos:
@@ -58,16 +58,19 @@ class Chaos:
         self.ledger = Ledger()
         self.restarts: list[float] = []
         self.blows: Counter[str] = Counter()
+        self.seconds = 1.0
+        """From the first blow to the last."""
         self.settings: dict[str, str] = {}
         """Further `JIKAO_*` of the server."""
         self.kinds = ["kill_server"] * 4 + ["stop_server"] * 2
         if postgres is not None:
             self.kinds += ["kill_backend", "stop_backend", "stop_backend", "kill_postmaster"]
 
-    def prepare(self) -> tuple[int, list[Any]]:
+    def prepare(self, candidates: int = CANDIDATES, **given: Any) -> tuple[int, list[Any]]:
+        """Seed it; `given` goes to `seed`. Exam session and people."""
         migrations.upgrade(self.url)
         dbs = connect(self.url)
-        found = seed(dbs, Keyring.open_folder(self.folder / "keys"), candidates=CANDIDATES, items=20)
+        found = seed(dbs, Keyring.open_folder(self.folder / "keys"), candidates=candidates, items=20, **given)
         dbs.dispose()
         return found
 
@@ -89,7 +92,11 @@ class Chaos:
     def stop_server(self) -> None:
         if self.server is not None and self.server.poll() is None:
             self.server.send_signal(signal.SIGTERM)
-            self.server.wait(timeout=30)
+            try:
+                self.server.wait(timeout=30)
+            except subprocess.TimeoutExpired:
+                self.server.kill()
+                raise
 
     async def _accepted(self) -> None:
         """Until something is accepted again; a server that ended (its database was away) is started again."""
@@ -169,14 +176,17 @@ class Chaos:
         lives = [asyncio.ensure_future(one.live()) for one in candidates]
         await self._accepted()
         proxy.rate = self.rate
+        began = time.monotonic()
         for number in range(blows):
-            await asyncio.sleep(self.rng.uniform(0.0, 0.3))
+            await self._work()
             await self.strike()
             failed = [life for life in lives if life.done() and life.exception()]
             if failed:
                 await failed[0]
             if number % 25 == 24:
-                print(f"  {number + 1} blows, {self.ledger.accepted} accepted, restart {p95(self.restarts):.2f} s", flush=True)
+                self.seconds = time.monotonic() - began
+                print(f"  {number + 1} blows, {self.progress()}", flush=True)
+        self.seconds = time.monotonic() - began
         proxy.rate = 0.0
         for one in candidates:
             one.stop = True
@@ -184,6 +194,18 @@ class Chaos:
             await asyncio.gather(*lives)
         await proxy.stop()
         self.network = proxy.done
+
+    async def _work(self) -> None:
+        """Until some, or many, further operations are accepted: a blow meets a server that has just come back, or one at work."""
+        until = self.ledger.accepted + self.rng.choice((0, 5, 50, 200))
+        while self.ledger.accepted < until:
+            await self._accepted()
+
+    def progress(self) -> str:
+        return (
+            f"{self.ledger.accepted} accepted ({self.ledger.accepted / self.seconds:.0f} a second), "
+            f"{self.ledger.refused_connections} connections refused, restart p95 {p95(self.restarts):.2f} s"
+        )
 
     async def _enter(self, person: Any) -> str:
         """Sign in, without the proxy; waits for the server and the bell."""
@@ -221,6 +243,7 @@ class Chaos:
 
     def verdict(self) -> list[str]:
         journals, problems = check_journals(self.url)
+        self.journals = journals
         report = compare(self.ledger.told, journals)
         problems += [f"lost: {one}" for one in report.lost] + [f"unexplained: {one}" for one in report.unexplained]
         self.report = report
@@ -283,34 +306,44 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=0.15, help="share of requests the network spoils")
     parser.add_argument("--only", choices=["", "kill_server", "stop_server"], default="", help="one kind of blow")
     given = parser.parse_args()
-    began = time.monotonic()
     chaos, problems = run(given.database, given.blows, given.seed, given.rate, given.only)
-    report = chaos.report
-    print(f"{given.database}: {sum(chaos.blows.values())} blows {dict(chaos.blows)} in {time.monotonic() - began:.0f} s")
+    kind = "restarts" if given.only == "kill_server" else "chaos"
+    raise SystemExit(report(f"{kind}_{given.database}", chaos, problems))
+
+
+def report(name: str, chaos: Chaos, problems: list[str]) -> bool:
+    """Print a run and write its figures to `var/bench/NAME.json`; whether something was wrong."""
+    found = chaos.report
+    load = ", ".join(f"{one:.1f}" for one in os.getloadavg())
+    print(f"{name}: {sum(chaos.blows.values())} blows {dict(chaos.blows)} in {chaos.seconds:.0f} s; load average {load}")
+    print(f"  {chaos.progress()}")
     print(f"  network: {dict(chaos.network)}")
     print(f"  answers: {chaos.ledger.codes}")
-    print(f"  acknowledged {report.acknowledged}, lost {len(report.lost)}, unexplained {len(report.unexplained)}")
+    print(f"  acknowledged {found.acknowledged}, lost {len(found.lost)}, unexplained {len(found.unexplained)}")
     for line in problems[:20]:
         print(f"  {line}")
-    middle = statistics.median(chaos.restarts) if chaos.restarts else 0.0
-    print(f"  restart to first accepted operation: median {middle:.2f} s, p95 {p95(chaos.restarts):.2f} s")
-    _write(given.database, chaos, "restarts" if given.only == "kill_server" else "chaos")
-    raise SystemExit(bool(problems))
-
-
-def _write(database: str, chaos: Chaos, name: str) -> None:
-    out = Path(f"var/bench/{name}_{database}.json")
-    out.parent.mkdir(parents=True, exist_ok=True)
     runs = [round(one, 3) for one in chaos.restarts]
     middle = statistics.median(runs) if runs else 0.0
+    print(f"  restart to first accepted operation: median {middle:.2f} s, p95 {p95(runs):.2f} s of {len(runs)}")
     figures: dict[str, Any] = {
         "restart_p50_s": {"value": middle, "unit": "s", "runs": runs},
         "restart_p95_s": {"value": p95(runs), "unit": "s", "runs": runs},
     }
-    blows, acknowledged, lost = sum(chaos.blows.values()), chaos.report.acknowledged, len(chaos.report.lost)
-    for what, value in (("blows", blows), ("acknowledged", acknowledged), ("lost", lost)):
-        figures[f"chaos_{database}_{what}"] = {"value": value, "unit": "count", "runs": [value]}
+    counts = {
+        "blows": sum(chaos.blows.values()),
+        "acknowledged": found.acknowledged,
+        "lost": len(found.lost),
+        "unexplained": len(found.unexplained),
+        "refused_connections": chaos.ledger.refused_connections,
+    }
+    for what, value in counts.items():
+        figures[f"{name}_{what}"] = {"value": value, "unit": "count", "runs": [value]}
+    rate = round(chaos.ledger.accepted / chaos.seconds, 1)
+    figures[f"{name}_accepted_per_s"] = {"value": rate, "unit": "1/s", "runs": [rate]}
+    out = Path(f"var/bench/{name}.json")
+    out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    return bool(problems)
 
 
 if __name__ == "__main__":

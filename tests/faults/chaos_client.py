@@ -13,6 +13,10 @@ from loadtests.verify import Place, Told
 from tests.faults.proxy import read_message
 
 Answer = tuple[int, dict[str, Any]]
+UNHEARD = (0, 502)
+"""No answer, and nobody who listens (directly or by the proxy's word); both may still be stored, when sent twice."""
+RETRY_S = (0.05, 1.0)
+"""As in the page, but shorter: full jitter below a bound that doubles until something is answered."""
 
 
 @dataclass
@@ -24,6 +28,8 @@ class Ledger:
     receipts: dict[int, list[Any]] = field(default_factory=dict)
     accepted: int = 0
     codes: dict[str, int] = field(default_factory=dict)
+    """What came back for operations, but for refused connections."""
+    refused_connections: int = 0
     waiting: list[asyncio.Future[None]] = field(default_factory=list)
 
     def note(self, place: Place, content: dict[str, Any], outcome: str) -> None:
@@ -49,11 +55,12 @@ class Candidate:
     def __init__(self, exam: int, entry_no: int, cookie: str, port: int, ledger: Ledger, rng: Random) -> None:
         self.exam, self.entry_no, self.cookie, self.port = exam, entry_no, cookie, port
         self.ledger, self.rng = ledger, rng
-        self.epoch = self.ack = self.pages = 0
+        self.epoch = self.ack = self.pages = self.accepted = 0
         self.slots: list[int] = []
         self.outbox: list[dict[str, Any]] = []
         self.state = "new"
         self.stop = False
+        self._bound = RETRY_S[0]
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
 
@@ -69,7 +76,7 @@ class Candidate:
                 await self.open()
             await self.send()
             await asyncio.sleep(self.rng.uniform(0.02, 0.2))
-        self._hang_up()
+        self.hang_up()
 
     def _change(self) -> dict[str, Any]:
         slot = self.rng.choice(self.slots)
@@ -84,7 +91,7 @@ class Candidate:
             status, body = await self.ask("POST", "open", {"page": page})
             if status == 200:
                 break
-            await self._wait(status)
+            await self._wait()
         self.epoch, self.ack, self.state = body["epoch"], body["ack"], body["state"]
         self.slots = [slot for slot, _options in body["order"] or []] or self.slots
         if body["receipt"]:
@@ -107,8 +114,11 @@ class Candidate:
             self.ledger.note(place, content, "unknown" if stored else outcome)
             if error == "fenced":
                 self.ledger.fenced[place] = content
-        name = f"{status} {error}".strip()
-        self.ledger.codes[name] = self.ledger.codes.get(name, 0) + 1
+        if status == 502:
+            self.ledger.refused_connections += 1
+        else:
+            name = f"{status} {error}".strip()
+            self.ledger.codes[name] = self.ledger.codes.get(name, 0) + 1
         await self._after(status, error, body, len(sent))
 
     async def _after(self, status: int, error: str, body: dict[str, Any], sent: int) -> None:
@@ -116,20 +126,23 @@ class Candidate:
             del self.outbox[:sent]
             self.ack = self.ack + sent
             self.state = body["state"]
+            self._bound = RETRY_S[0]
+            self.accepted += sent
             self.ledger.accept(sent)
             if body["receipt"]:
                 self.ledger.receipts.setdefault(self.entry_no, []).append(body["receipt"])
         elif error in ("fenced", "fork", "gap", "closed"):
             await self.open()
         else:
-            assert status in (0, 429, 503), f"{status} {body}"
-            await self._wait(status)
+            assert status in (*UNHEARD, 429, 503), f"{status} {body}"
+            await self._wait()
 
-    async def _wait(self, status: int) -> None:
-        await asyncio.sleep(self.rng.uniform(0.05, 0.3) if status in (0, 409) else self.rng.uniform(0.1, 0.5))
+    async def _wait(self) -> None:
+        await asyncio.sleep(self.rng.uniform(0, self._bound))
+        self._bound = min(2 * self._bound, RETRY_S[1])
 
     async def ask(self, method: str, path: str, value: Any) -> Answer:
-        """One request on a kept connection; (0, {}) when nothing sensible came back."""
+        """One request on a kept connection; (0, {}) when nothing sensible came back, 502 when nobody listens."""
         body = json.dumps(value).encode()
         head = (
             f"{method} /exam/api/{path} HTTP/1.1\r\nhost: 127.0.0.1:{self.port}\r\ncookie: {self.cookie}\r\n"
@@ -145,11 +158,14 @@ class Candidate:
                 raise OSError("closed")
             top, _, rest = answer.partition(b"\r\n\r\n")
             return int(top[9:12]), json.loads(rest)
+        except ConnectionRefusedError:
+            return 502, {}
         except (OSError, TimeoutError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-            self._hang_up()
+            self.hang_up()
             return 0, {}
 
-    def _hang_up(self) -> None:
+    def hang_up(self) -> None:
+        """Close the connection; the next request makes another."""
         if self._writer is not None:
             self._writer.close()
         self._reader = self._writer = None

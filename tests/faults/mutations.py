@@ -39,7 +39,8 @@ RULES = [
             'if command.epoch > sitting.epoch:\n        return draft.answer("fork")  # numbers',
             'if command.epoch > sitting.epoch + 1:\n        return draft.answer("fork")  # numbers',
         ),
-        ("fenced_goes_to_the_bin", '_stored(command.epoch, op, seen)], "fenced")', 'False], "fenced")'),
+        ("fenced_goes_to_the_bin", 'not _stored(command.epoch, op, seen)], "fenced")', 'False], "fenced")'),
+        ("fenced_repeats_are_kept_too", 'not _stored(command.epoch, op, seen)], "fenced")', 'True], "fenced")'),
         ("forks_go_to_the_bin", '("late", "closed", "fork")', '("late", "closed")'),
         ("late_goes_to_the_bin", '("late", "closed", "fork")', '("closed", "fork")'),
         ("only_the_first_is_kept", "for rest in command.ops[position:]", "for rest in command.ops[position : position + 1]"),
@@ -182,4 +183,130 @@ WRITER = [
     ),
 ]
 
-ALL = RULES + WRITER
+TIME = [
+    *_in(
+        "times",
+        ("the_time_before_the_opening_too", "gap.until - max(gap.since, opened_at)", "gap.until - gap.since"),
+        ("no_minute_to_come_back", "max(lost, gap.until + RETURN_MS - closing)", "lost"),
+        ("a_credit_without_limit", "    if lost > gap.limit_ms:\n", "    if False:\n"),
+        ("an_outage_after_the_end", "if closing + grace_ms <= gap.since or (", "if ("),
+    ),
+    *_in(
+        "vigil",
+        ("an_old_record_holds_nothing", "if self._strict and self._silent_ms() > GAP_MS:", "if False:"),
+        ("nobody_is_held_until_credited", "if exam_session_id in self._held:", "if False:"),
+        ("a_suspect_clock_holds_nothing", 'return "clock" if self.doubt.suspect is not None else None', "return None"),
+        ("only_its_own_word", "select(col(Liveness.last_at)).order_by(", "select(col(Liveness.last_at)).where(mine).order_by("),
+        ("a_gap_at_a_start_is_not_seen", "START_GAP_MS if first else GAP_MS)", "GAP_MS)"),
+        (
+            "others_outages_are_not_seen",
+            "            found = outages.waiting(db)\n",
+            "            found = list(self.uncredited)\n",
+        ),
+        ("it_never_says_alive", "            if self._silent_ms() >= BEAT_S * 1000:\n", "            if False:\n"),
+    ),
+    *_in(
+        "closer",
+        ("the_hold_ends_with_answers_queued", "if one in self._credited and self.writer.drained:", "if one in self._credited:"),
+        (
+            "the_bell_rings_by_a_wrong_clock",
+            "                hold is None\n                and exam.bell",
+            "                exam.bell",
+        ),
+        ("what_was_held_is_never_judged", "                    self._judge(exam.id)\n", ""),
+    ),
+    *_in(
+        "outages",
+        ("a_failed_credit_ends_the_hold", "return all(outcome.code in DONE for outcome in outcomes)", "return True"),
+        ("everybody_is_affected", "where(_somebody_at_work(until))", "where(col(ExamSession.id) > 0)"),
+        ("applied_again", "one.exam_session_id), col(OutageEffect.applied_at).is_(None))", "one.exam_session_id))"),
+        ("decided_again", "col(OutageEffect.applied_at).is_not(None), col(OutageEffect.decided_at).is_(None)\n", "True\n"),
+    ),
+    *_in(
+        "doubt",
+        ("only_the_wall_is_compared", ", abs(self.database_ms - other.database_ms)) >", ", 0) >"),
+        ("only_the_database_is_compared", "max(abs(self.wall_ms - other.wall_ms), ", "max(0, "),
+        ("two_seconds_are_doubt", ") > SUSPECT_MS", ") >= SUSPECT_MS"),
+        ("a_slow_answer_is_the_time", "if after - before > SLOW_ANSWER else", "if False else"),
+        ("set_with_people_at_work", 'decision.chosen == "wall" and not _anybody_at_work(db)', 'decision.chosen == "wall"'),
+        (
+            "a_decision_holds_for_all",
+            "if decision is not None and not offsets.far_from(",
+            "if decision is not None and (True or ",
+        ),
+    ),
+]
+
+QUICK_WAY = [
+    *_in(
+        "quick",
+        ("the_length_is_not_compared", "if head is None or len(data) != end + head.length:", "if head is None:"),
+        ("within_another_message", "return not self._within and (self.cycle", "return (self.cycle"),
+        ("before_the_answer_to_another", "(self.cycle is None or self.cycle.response_complete)", "True"),
+        (
+            "answered_without_the_writer",
+            "refused = core.writer.hand_over(command, self._answered, self.loop)",
+            "refused = Outcome('ok')",
+        ),
+        (
+            "answered_when_handed_over",
+            "        refused = core.writer.hand_over(command, self._answered, self.loop)\n",
+            "        refused = core.writer.hand_over(command, lambda _: None, self.loop) or Outcome('ok')\n",
+        ),
+        ("early_data_is_dropped", "            self._early += data\n", "            pass\n"),
+        ("early_data_is_forgotten", "        if self._early:\n            data", "        if False:\n            data"),
+        ("early_data_replaces", "            self._early += data\n", "            self._early = data\n"),
+        (
+            "a_refusal_is_not_told",
+            "        if refused is not None:\n            self._answered",
+            "        if False:\n            self._answered",
+        ),
+        (
+            "a_stop_cuts_it_off",
+            "        if self._asking is not None:\n            self._last = True\n        else:\n            super",
+            "        if True:\n            super",
+        ),
+        ("the_last_one_goes_on", "            self._last = True\n", "            pass\n"),
+        ("rest_is_counted_while_asking", "if self._asking is not None or rested < self", "if rested < self"),
+        ("foreign_pages_may_save", " or asked.is_foreign:", ":"),
+        ("any_content_type", " or not asked.is_json or", " or"),
+        ("signs_in_lengths", " or not lengths[0].isdigit()", ""),
+        ("two_lengths", "if len(lengths) != 1 or", "if not lengths or"),
+        ("chunks_are_overlooked", 'frozenset({b"transfer-encoding", b"expect"', 'frozenset({b"expect"'),
+        ("a_close_is_overlooked", 'if name == b"connection" and', 'if name == b"connexion" and'),
+        ("odd_names", "not _NAME.fullmatch(name) or ", ""),
+        ("control_characters", " or _CONTROL.search(value)", ""),
+        ("a_body_of_any_size", "if int(lengths[0]) <= BODY_MAX else None", ""),
+    ),
+]
+
+PAPER = [
+    *_in(
+        "shelf",
+        (
+            "the_order_before_the_bell",
+            "now < exam.bell_at:\n            return None\n        place",
+            "False:\n            return None\n        place",
+        ),
+        (
+            "the_paper_before_the_bell",
+            "now < exam.bell_at:\n            return None\n        return await self._once(self._bodies",
+            "False:\n            return None\n        return await self._once(self._bodies",
+        ),
+        ("a_key_for_any_package", "if not package or package != self.package or", "if not package or"),
+        ("any_package_for_anybody", "package is None or package.digest != digest:", "package is None:"),
+    ),
+    *_in(
+        "package",
+        ("packages_travel_weeks_before", " and now >= exam.starts_at - BEFORE_MS", ""),
+        (
+            "packages_of_what_has_run",
+            "return may_travel(exam, now) and (exam.bell_at is None or now < exam.bell_at)",
+            "return True",
+        ),
+        ("damaged_bytes_travel", "if data is not None and hashlib.sha256(data).hexdigest() != digest:", "if False:"),
+        ("a_release_for_any_place", 'return f"package:{exam_session_id}:{form_id}:{digest}".encode()', 'return b"package"'),
+    ),
+]
+
+ALL = RULES + WRITER + TIME + QUICK_WAY + PAPER

@@ -2,8 +2,9 @@
 
     python -m tests.faults.processes --blows 100
 
-Workers are killed and stopped, Redis is killed, flushed and stalled, all of it is asked to stop and started again, while
-candidates answer through the fault proxy. The verdict is that of `chaos`: nothing lost, nothing unexplained, one end.
+Workers and their parent are killed and stopped, PostgreSQL's postmaster and backends too, Redis is killed, flushed and
+stalled, all of it is asked to stop and started again, while candidates answer through the fault proxy. The verdict is that
+of `chaos`: nothing lost, nothing unexplained, one end.
 """
 
 import argparse
@@ -19,12 +20,15 @@ from random import Random
 from typing import Any
 
 from loadtests.served import descendants
-from tests.faults.chaos import Chaos
+from tests.faults.chaos import Chaos, report
 from tests.faults.chaos_client import Candidate
 from tests.faults.postgres import Postgres
 from tests.valkey import Valkey
 
-KINDS = ("kill_worker", "stop_worker", "kill_redis", "stall_redis", "flush_redis", "ask_to_stop", "kill_parent")
+KINDS = (
+    *("kill_worker", "kill_worker", "kill_worker", "stop_worker", "stop_worker", "kill_parent", "stop_parent", "ask_to_stop"),
+    *("kill_redis", "stall_redis", "flush_redis", "kill_backend", "stop_backend", "kill_postmaster"),
+)
 
 
 class Processes(Chaos):
@@ -40,12 +44,7 @@ class Processes(Chaos):
         self.pulses: list[tuple[int, int, dict[str, Any]]] = []
         """(entry number, status, body) of each pulse that came back."""
         self.exits: list[float] = []
-
-    async def strike(self) -> None:
-        kind = self.rng.choice(self.kinds)
-        self.blows[kind] += 1
-        await getattr(self, f"_{kind}")()
-        await self._accepted()
+        """Seconds an orderly end took."""
 
     def workers(self) -> list[int]:
         """Process ids of those who serve: the parent's own children."""
@@ -60,6 +59,11 @@ class Processes(Chaos):
     async def _stop_worker(self) -> None:
         with contextlib.suppress(IndexError):
             await self._stopped(self.rng.choice(self.workers()))
+
+    async def _stop_parent(self) -> None:
+        """Its workers serve without it."""
+        assert self.server is not None
+        await self._stopped(self.server.pid)
 
     async def _kill_redis(self) -> None:
         assert self.redis is not None
@@ -97,10 +101,15 @@ class Processes(Chaos):
         """Its workers notice, drain and leave the port."""
         assert self.server is not None
         below = self.workers()
+        began = time.monotonic()
         self.server.kill()
         self.server.wait(timeout=10)
         await asyncio.to_thread(_all_gone, below)
+        self.exits.append(time.monotonic() - began)
+        began = time.monotonic()
         self.start_server()
+        await self._accepted()
+        self.restarts.append(time.monotonic() - began)
 
     async def hold_pulse(self, exam: int, entry_no: int, cookie: str) -> None:
         """A browser that holds a pulse all the time, straight to the server."""
@@ -114,7 +123,7 @@ class Processes(Chaos):
                 if status != 200:
                     await asyncio.sleep(0.1)
         finally:
-            holder._hang_up()
+            holder.hang_up()
 
 
 def _all_gone(pids: list[int]) -> None:
@@ -158,16 +167,10 @@ def main() -> None:
     parser.add_argument("--blows", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
-    began = time.monotonic()
     chaos, problems = run(given.blows, given.seed)
-    print(f"{sum(chaos.blows.values())} blows {dict(chaos.blows)} in {time.monotonic() - began:.0f} s")
-    print(f"  answers: {chaos.ledger.codes}; orderly ends took {max(chaos.exits, default=0):.1f} s at most")
-    print(
-        f"  acknowledged {chaos.report.acknowledged}, lost {len(chaos.report.lost)}, unexplained {len(chaos.report.unexplained)}"
-    )
-    for line in problems[:20]:
-        print(f"  {line}")
-    raise SystemExit(bool(problems))
+    wrong = report("chaos_processes", chaos, problems)
+    print(f"  orderly ends and those after the parent's death took {max(chaos.exits, default=0):.1f} s at most")
+    raise SystemExit(wrong)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """A fault proxy for HTTP/1.1 on loopback: what a bad network and a bad middlebox do to requests, by chance and seed.
 
 Each request may be lost on the way there, lost on the way back (done, but nobody hears), sent twice, cut in the middle of its
-body, answered with half an answer, held back while later ones overtake it, or sent again long afterwards. The proxy knows nothing
-of the protocol above HTTP.
+body, answered with half an answer, held back while later ones overtake it, or sent again long afterwards. Where nobody
+listens it answers 502, as a middlebox does. The proxy knows nothing of the protocol above HTTP.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 FAULTS = ("lost_request", "lost_answer", "twice", "cut_request", "cut_answer", "held", "replayed_later")
+BAD_GATEWAY = b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 2\r\n\r\n{}"
 
 
 @dataclass
@@ -97,7 +98,7 @@ class Proxy:
         try:
             reader, writer = await asyncio.open_connection("127.0.0.1", self.upstream)
         except OSError:
-            return None
+            return BAD_GATEWAY
         try:
             writer.write(request)
             if hang_up:

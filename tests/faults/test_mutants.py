@@ -1,4 +1,4 @@
-"""The state machine can fail: a handful of seeded mistakes is noticed, and all the others still fit the sources.
+"""The comparison with the model can fail: some seeded mistakes are noticed by the scripts, and all others fit the sources.
 
 `make mutants` runs all of them against all the tests.
 """

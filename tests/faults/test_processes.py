@@ -92,11 +92,13 @@ def test_two_processes_whatever_dies(tmp_path: Path) -> None:
     async def undisturbed(act: Callable[[], None]) -> None:
         """Whatever happens to Redis, nobody's answer is refused or lost on the way."""
         made.ledger.codes.clear()
+        refused = made.ledger.refused_connections
         await asyncio.to_thread(act)
         for _ in range(2):
             await some_accepted(made)
             await asyncio.sleep(0.3)
         assert set(made.ledger.codes) <= HARMLESS
+        assert made.ledger.refused_connections == refused
 
     async def a_worker_dies() -> None:
         log = made.folder / "server.log"
