@@ -14,7 +14,7 @@ from sqlmodel import Session, select
 from itembank import keys
 from itembank.errors import ItemBankError, Message, NotFound, msg
 from itembank.items import ItemBody, ItemKeyData, require_valid
-from itembank.markup import plain_text
+from itembank.markup import shown_text
 from itembank.pool import find_same, get_bank
 from itembank.sealing import Keyring
 from itembank.similarity import content_digest
@@ -223,7 +223,7 @@ def add_media(db: Session, digest: str, type: str, data: bytes, *, now: datetime
 
 def plain_stem(body: ItemBody) -> str:
     """`ItemVersion.plain`: the stem as text, cut to what lists show and search looks through."""
-    return plain_text(body.stem_html)[:_PLAIN_LENGTH]
+    return shown_text(body.stem_html)[:_PLAIN_LENGTH]
 
 
 def _add_version(db: Session, keyring: Keyring, item: Item, draft: Draft, digest: str, *, by: int, now: datetime) -> ItemVersion:

@@ -1,8 +1,8 @@
 """The HTML of items: an allow-list, references to media, and its plain text. Pure.
 
-Authors' HTML is cut down to text, simple emphasis, lists, tables, ``sub``/``sup`` and pictures. A picture is always
-``<img src="media:DIGEST">`` where DIGEST is the lower-case SHA-256 of its bytes: nothing is ever fetched from elsewhere,
-and SVG can only be shown as a picture, where scripts in it do not run.
+Authors' HTML is cut down to text, simple emphasis, lists, tables, ``sub``/``sup``, formulas (module `formulas`) and
+pictures. A picture is always ``<img src="media:DIGEST">`` where DIGEST is the lower-case SHA-256 of its bytes: nothing
+is ever fetched from elsewhere, and SVG can only be shown as a picture, where scripts in it do not run.
 """
 
 import html
@@ -12,6 +12,8 @@ from html.parser import HTMLParser
 from typing import Final
 
 import nh3
+
+from itembank import formulas
 
 # fmt: off
 _TAGS: Final = frozenset({
@@ -25,6 +27,7 @@ _ATTRIBUTES: Final = {
     "td": {"colspan", "rowspan"},
     "th": {"colspan", "rowspan"},
     "ol": {"start"},
+    "span": {"class"},
 }
 # fmt: off
 _BLOCKS: Final = frozenset({
@@ -42,6 +45,8 @@ def _keep_attribute(tag: str, name: str, value: str) -> str | None:
         return value if _MEDIA_SRC.fullmatch(value) else None
     if name == "alt":
         return value
+    if name == "class":
+        return value if value == "math" else None
     return value if _NUMBER.fullmatch(value) else None
 
 
@@ -63,7 +68,7 @@ def storable(text: str) -> str:
 
 def sanitise(source: str) -> str:
     """Authors' HTML cut down to the allow-list. Idempotent; pictures that are not ``media:`` lose their source."""
-    return _CLEANER.clean(storable(source)).strip()
+    return formulas.mark(_CLEANER.clean(storable(source)).strip())
 
 
 def place_pictures(source: str, find: Callable[[str], str | None]) -> str:
@@ -92,23 +97,27 @@ def place_pictures(source: str, find: Callable[[str], str | None]) -> str:
 def from_text(text: str) -> str:
     """Plain text as HTML: everything escaped, line ends as ``<br>``. Already in the form `sanitise` gives."""
     escaped = html.escape(storable(text).strip(), quote=False)
-    return escaped.replace("\u00a0", "&nbsp;").replace("\n", "<br>")
+    return formulas.mark(escaped.replace("\u00a0", "&nbsp;").replace("\n", "<br>"))
 
 
 class _Reader(HTMLParser):
-    """Collects text, with ``^{…}`` / ``_{…}`` for raised and lowered parts and ``[media:…]`` for pictures."""
+    r"""Collects text; ``^{…}`` / ``_{…}`` for raised and lowered parts, ``\(…\)`` for formulas, ``[media:…]`` for pictures."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.parts: list[str] = []
         self.media: list[str] = []
         self.bare_pictures = 0
+        self.spans: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag in {"sup", "sub"}:
             self.parts.append("^{" if tag == "sup" else "_{")
         elif tag == "img":
             self._picture(dict(attrs).get("src") or "")
+        elif tag == "span":
+            self.spans.append("\\)" if ("class", "math") in attrs else "")
+            self.parts.append("\\(" if self.spans[-1] else "")
         elif tag in _BLOCKS:
             self.parts.append("\n")
 
@@ -123,6 +132,8 @@ class _Reader(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         if tag in {"sup", "sub"}:
             self.parts.append("}")
+        elif tag == "span" and self.spans:
+            self.parts.append(self.spans.pop())
         elif tag in _BLOCKS and tag != "br":
             self.parts.append("\n")
 
@@ -138,15 +149,15 @@ def _read(source: str) -> _Reader:
 
 
 def plain_text(source: str) -> str:
-    """The text of sanitised HTML. ``m<sup>2</sup>`` gives ``m^{2}``; a picture gives ``[media:DIGEST]``."""
+    r"""The text of sanitised HTML. ``m<sup>2</sup>`` gives ``m^{2}``; a picture ``[media:DIGEST]``; a formula ``\(…\)``."""
     if "<" not in source and "&" not in source:
         return source.strip()
     return re.sub(r"\s*\n\s*", "\n", "".join(_read(source).parts)).strip()
 
 
 def shown_text(source: str) -> str:
-    """`plain_text` without picture marks and without braces of raised parts: for lengths and previews."""
-    text = re.sub(r"\[media:[0-9a-f]{64}\]", "", plain_text(source))
+    """`plain_text` without picture marks and braces of raised parts, formulas as `formulas.readable`: for lengths, previews."""
+    text = re.sub(r"\[media:[0-9a-f]{64}\]", "", formulas.replaced(plain_text(source), formulas.readable))
     return re.sub(r"[\^_]\{([^{}]*)\}", r"\1", text).strip()
 
 

@@ -1,8 +1,8 @@
-"""Cell text <-> the HTML of an item.
+r"""Cell text <-> the HTML of an item.
 
 A cell is plain text. Recognised in it: ``<sub>…</sub>``, ``<sup>…</sup>``, a whole ``<table>…</table>``, and ``[图:name]`` for
-a picture; every other ``<`` is just a character. HTML that this cannot express (emphasis) is written as ``[html]`` followed
-by the HTML, so that what is exported comes back as it was.
+a picture, ``\(…\)`` for a formula in LaTeX; every other ``<`` is just a character. HTML that this cannot express (emphasis) is
+written as ``[html]`` followed by the HTML, so that what is exported comes back as it was.
 """
 
 import html
@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from itembank import markup
+from itembank import formulas, markup
 
 HTML_MARK: Final = "[html]"
 _RAISED: Final = re.compile(r"&lt;(sub|sup)&gt;((?:(?!&lt;/?su[bp]&gt;).)*)&lt;/\1&gt;", re.DOTALL)
@@ -59,6 +59,6 @@ def _table(found: re.Match[str]) -> str:
 
 def from_html(source: str) -> str:
     """The cell text for sanitised HTML: plain where `to_html` gives the same HTML back, else marked ``[html]``."""
-    flat = _IMG.sub(r"[图:\1]", source).replace("<br>", "\n")
+    flat = _IMG.sub(r"[图:\1]", formulas.typed(source)).replace("<br>", "\n")
     text = html.unescape(flat)
     return text if to_html(text) == (source, []) else f"{HTML_MARK}{source}"

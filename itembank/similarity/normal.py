@@ -1,10 +1,10 @@
 """When two items are the same item: a normal form and its digest. Pure.
 
 What does not make another item is taken away: width and compatibility forms, spaces, ordinary punctuation, the blank to
-fill in, letters before options, the order of options. What does make another item stays: digits, signs, decimal points,
-the case of units, ``/``, ``%``, exponents and indices, pictures (by digest). So 1.5 V is not 15 V, 5 MΩ is not 5 mΩ, 1/2 is
-not 12, -5 is not 5, 10² is not 102. When in doubt two texts stay different: an identical item is refused outright,
-while a similar one can still be noticed by a person.
+fill in, letters before options, the order of options, spacing and sizes within formulas. What does make another item
+stays: digits, signs, decimal points, the case of units, ``/``, ``%``, exponents and indices, pictures (by digest).
+So 1.5 V is not 15 V, 5 MΩ is not 5 mΩ, 1/2 is not 12, -5 is not 5, 10² is not 102. When in doubt two texts stay
+different: an identical item is refused outright, while a similar one can still be noticed by a person.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from itembank import markup
+from itembank import formulas, markup
 from itembank.items import ItemBody, letter
 
 _DROPPED: Final = re.compile("[\\s，。、；：？！“”‘’\"'`,.;:?!《》〈〉【】「」『』〔〕…·•_—]+")
@@ -96,7 +96,8 @@ def _thin(found: re.Match[str]) -> str:
 def normal_text(text: str) -> str:
     """The normal form of one plain text as `markup.plain_text` gives it."""
     pictures = iter(_PICTURE.findall(text))
-    mapped = _PICTURE.sub("\x00", text).translate(_PLAIN)
+    bare = formulas.replaced(text, lambda tex: f" {formulas.comparable(tex)} ")
+    mapped = _PICTURE.sub("\x00", bare).translate(_PLAIN)
     form = unicodedata.normalize("NFKC", mapped).translate(_MINUS)
     if "^" in form or "_" in form:
         form = _PLAIN_POWER.sub(r"^{\1}", _join_runs(form))

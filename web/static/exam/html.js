@@ -53,6 +53,7 @@ function copyElement(node, target, mediaUrl) {
     copyChildren(node, target, mediaUrl);
     return;
   }
+  if (name === "span" && node.className === "math") element.className = "math";
   for (const attribute of ATTRIBUTES[name] ?? []) {
     const value = node.getAttribute(attribute);
     if (value !== null) element.setAttribute(attribute, value);

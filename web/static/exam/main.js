@@ -2,6 +2,7 @@
  * The candidate's page: joins the sitting (no DOM) to the views (no network).
  */
 import { TimeAnnouncer } from "./announce.js";
+import { prepareFormulas } from "../formulas.js";
 import { byId, setText, show } from "./dom.js";
 import * as place from "./place.js";
 import { Sitting } from "./sitting.js";
@@ -53,6 +54,7 @@ class Page {
     const tab = new Tab(this.#sitting.key);
     tab.addEventListener("lost", () => this.#sitting.stop("other_window"));
     if (await tab.claim()) {
+      void prepareFormulas(); // while there is a connection: questions show them with the cable out too
       this.#refresh();
       await this.#sitting.start();
       return;

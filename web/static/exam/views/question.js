@@ -3,6 +3,7 @@
  */
 import { el, setText, show, toggleAttribute } from "../dom.js";
 import { safeFragment } from "../html.js";
+import { typeset } from "../../formulas.js";
 import { optionLetter, t } from "../text.js";
 
 export class QuestionView {
@@ -53,6 +54,7 @@ export class QuestionView {
       el("p", { class: "how" }, t(`how_${question.kind}`)),
       ...question.options.map((option, position) => this.#option(question, option, position)),
     );
+    typeset(this.#parts.question);
     body.scrollTop = 0;
     setText(this.#parts.keys, keysText(question.options.length));
   }
