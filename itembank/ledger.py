@@ -5,6 +5,7 @@ unopened form is withdrawn, voided (作废) when it leaked, cooled where the ban
 deleted. Nothing here first looks and then writes: `reserve` inserts and counts what went in.
 """
 
+import calendar
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,7 +17,8 @@ from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
 from itembank.errors import Message, msg
-from itembank.tables import ClaimState, Form, FormState, FormStep, Item, ItemState, LedgerEntry, PaperSet
+from itembank.pool import scope_of
+from itembank.tables import Bank, ClaimState, Form, FormState, FormStep, Item, ItemState, LedgerEntry, PaperSet, ReusePolicy
 
 _ROWS_PER_INSERT: Final = 500
 
@@ -166,17 +168,34 @@ def sweep_unsealed(db: Session, *, older_than: timedelta, by: int, now: datetime
 
 def cool(db: Session, scope: str, *, burned_before: datetime, by: int, now: datetime) -> int:
     """End burned claims of a cooling-off bank whose time has passed; how many."""
-    statement = (
-        update(LedgerEntry)
-        .where(
-            col(LedgerEntry.scope) == scope,
-            col(LedgerEntry.reusable),
-            col(LedgerEntry.ended_at).is_(None),
-            col(LedgerEntry.burned_at) < burned_before,
-        )
-        .values(ended_at=now, end_kind="cooled", ended_by=by, reason="cooling-off period over")
+    return _rowcount(db, _cooling(scope, burned_before, by, now))
+
+
+def _cooling(scope: str, burned_before: datetime, by: int, now: datetime, bank_id: int | None = None) -> Update:
+    """`bank_id`: of the items of one bank only, where several with different months share a scope."""
+    statement = update(LedgerEntry).where(
+        col(LedgerEntry.scope) == scope,
+        col(LedgerEntry.reusable),
+        col(LedgerEntry.ended_at).is_(None),
+        col(LedgerEntry.burned_at) < burned_before,
     )
-    return _rowcount(db, statement)
+    if bank_id is not None:
+        statement = statement.where(col(LedgerEntry.item_id).in_(select(col(Item.id)).where(col(Item.bank_id) == bank_id)))
+    return statement.values(ended_at=now, end_kind="cooled", ended_by=by, reason="cooling-off period over")
+
+
+def cool_due(db: Session, *, by: int, now: datetime) -> int:
+    """End every claim whose bank lets items come back and whose months have passed; how many. What the sweeper calls."""
+    ended = 0
+    for bank in db.exec(select_rows(Bank).where(Bank.policy == ReusePolicy.COOLING_OFF, Bank.cooling_months > 0)):
+        ended += _rowcount(db, _cooling(scope_of(bank), months_before(now, bank.cooling_months), by, now, bank.id))
+    return ended
+
+
+def months_before(day: datetime, months: int) -> datetime:
+    """The same day so many calendar months earlier, or the last day of a month that has no such day."""
+    year, month = divmod(day.year * 12 + day.month - 1 - months, 12)
+    return day.replace(year=year, month=month + 1, day=min(day.day, calendar.monthrange(year, month + 1)[1]))
 
 
 def explain(db: Session, item_id: int) -> list[Chapter]:

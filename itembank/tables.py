@@ -224,7 +224,10 @@ class Item(SQLModel, table=True):
     """
 
     __tablename__ = "item"
-    __table_args__ = (Index("item_by_bank", "bank_id", "state", "topic_id"),)
+    __table_args__ = (
+        Index("item_by_bank", "bank_id", "state", "topic_id"),
+        Index("item_newest", "bank_id", "id", "import_batch_id", "current_version"),
+    )
 
     id: int = Field(default=None, primary_key=True)
     bank_id: int = Field(foreign_key="bank.id")
@@ -244,7 +247,11 @@ class ItemVersion(SQLModel, table=True):
     """What a candidate may see, immutable. `body` is `items.ItemBody` as JSON; the key is not in it."""
 
     __tablename__ = "item_version"
-    __table_args__ = (UniqueConstraint("item_id", "version"),)
+    __table_args__ = (
+        UniqueConstraint("item_id", "version"),
+        # lists and search read this instead of rows with whole bodies in them
+        Index("item_version_listed", "item_id", "version", "kind", "difficulty", "plain"),
+    )
 
     id: int = Field(default=None, primary_key=True)
     item_id: int = Field(foreign_key="item.id")

@@ -124,6 +124,7 @@ def _duties(app: FastAPI) -> list[Duty]:
     def sweep_ledger() -> None:
         with db.transaction(state.dbs) as session:
             ledger.sweep_unsealed(session, older_than=UNSEALED_FOR, by=0, now=state.clock.now())
+            ledger.cool_due(session, by=0, now=state.clock.now())
 
     collector = Collector(state.clock)
     return [

@@ -111,6 +111,12 @@ def _mask(text: str) -> str:
     return _NEGATION.sub("", _UNIT.sub("#u", _NUMBER.sub("#", text.replace("并非", "是"))))
 
 
+def pattern(texts: Texts) -> str:
+    """What two variants have in common; "" where too little of the text is left to say anything."""
+    parts = _masked(texts)
+    return SEPARATOR.join(parts) if len(parts[0].replace("#u", "").replace("#", "")) >= STEM_LENGTH else ""
+
+
 def shares_case(one: Texts, other: Texts) -> bool:
     """Whether the stems begin with the same long case and then ask something of their own."""
     begin = 0

@@ -3,12 +3,13 @@
 For the child process: loads numpy and scipy. Items are known by a number, whatever the caller takes it from.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from itembank.similarity import bands
-from itembank.similarity.bands import Texts, Way
+from itembank.similarity.bands import SEPARATOR, Texts, Way
 from itembank.similarity.index import Index
 
 _STATEMENT_STEM: Final = 0.40
@@ -37,20 +38,26 @@ class Twins:
         self._whole: Index[int] = Index()
         self._stem: Index[int] = Index()
         self._texts: dict[int, Texts] = {}
+        self._patterns: dict[str, set[int]] = defaultdict(set)
 
     def __len__(self) -> int:
         return len(self._texts)
 
     def add(self, items: Mapping[int, Texts]) -> None:
         """Add items; a number that is there is replaced."""
+        self.remove(number for number in items if number in self._texts)
         self._texts.update(items)
+        for number, texts in items.items():
+            self._patterns[bands.pattern(texts)].add(number)
         self._whole.add(list(items), [texts.whole for texts in items.values()])
         self._stem.add(list(items), [texts.stem for texts in items.values()])
 
     def remove(self, numbers: Iterable[int]) -> None:
         """Forget items."""
-        for number in numbers:
-            self._texts.pop(number, None)
+        for number in list(numbers):
+            texts = self._texts.pop(number, None)
+            if texts is not None:
+                self._patterns[bands.pattern(texts)].discard(number)
             self._whole.remove(number)
             self._stem.remove(number)
 
@@ -70,6 +77,8 @@ class Twins:
 
     def _matches(self, item: Texts, wholes: list[tuple[int, float]], stems: list[tuple[int, float]]) -> list[Match]:
         found = {number: (score, Way.WHOLE) for number, score in wholes}
+        for number in sorted(self._patterns.get(bands.pattern(item) or SEPARATOR, ()))[:_STATEMENTS]:
+            found[number] = max(found.get(number, (0.0, Way.WHOLE)), (bands.WARN_LIVE, Way.WHOLE))
         for number, score, way in (*self._other_options(item, stems), *self._statements(item, stems)):
             if score > found.get(number, (0.0, way))[0]:
                 found[number] = (score, way)
