@@ -289,10 +289,11 @@ def rehearse(
     from rich.table import Table
 
     table = Table("项目 / item", "实测 / found", "判定 / verdict")
-    for zh, en, value, verdict in report.rows():
+    for zh, en, value, verdict, _kind in report.rows():
         table.add_row(f"{zh}\n{en}", value, verdict)
     show(table)
-    say(report.result)
+    for sentence in report.results:
+        say(sentence)
     if to is not None:
         to.write_bytes(report.pdf())
         say(f"Written: {to}")

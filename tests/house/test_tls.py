@@ -20,6 +20,8 @@ from cryptography.hazmat.primitives.serialization import (
 from typer.testing import CliRunner
 
 from server import cli, tls
+from server.rehearsal import RehearsalError
+from server.rehearsal.door import front_door
 from server.tls import Folders, TlsError
 from tests.live import LiveServer
 
@@ -202,5 +204,19 @@ def test_the_server_speaks_it_and_keeps_connections(made: Folders, sqlite_templa
         assert answer.getheader("connection") != "close"
         assert socket.version() in ("TLSv1.2", "TLSv1.3")
         connection.close()
+        the_rehearsal_looks_at_the_certificate(server.url, made)
     finally:
         server.stop()
+
+
+def the_rehearsal_looks_at_the_certificate(url: str, made: Folders) -> None:
+    found = {one.en: one for one in front_door(url, made.authority_cert)}
+    assert set(found) == {"Way to the server, p50/p95/p99 (ms)", "Clock of the server, skew (s)", "TLS"}
+    ends = x509.load_pem_x509_certificate(made.cert.read_bytes()).not_valid_after_utc
+    assert (found["TLS"].value, found["TLS"].verdict) == (f"TLSv1.3, → {ends:%Y-%m-%d}", "good")
+    assert found["Clock of the server, skew (s)"].verdict == "good"
+    for authority in (None, made.authority / "nothing here"):
+        with pytest.raises(RehearsalError, match="does not trust the certificate"):
+            front_door(url, authority)
+    with pytest.raises(RehearsalError, match="cannot be reached"):
+        front_door(url.replace("https", "http"))
