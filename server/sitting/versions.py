@@ -272,7 +272,10 @@ class Hub:
         self._adopt(exams)
 
     def _adopt(self, exams: dict[int, Exam]) -> None:
-        """Take in facts just read, unless newer ones are known already, and wake whom they are news to."""
+        """Take in facts just read, unless newer ones are known already, and wake whom they are news to.
+
+        Not those whose sitting is still being looked for: woken early, they would be taken for nobody.
+        """
         known = self.exams
         news = {
             number: exam
@@ -281,7 +284,7 @@ class Hub:
         }
         self.exams |= news
         for key in list(self._waiting) if news else ():
-            if key[0] in news:
+            if key[0] in news and key in self._sittings:
                 self._wake(key)
 
     def _read(self, exam_ids: list[int], unknown: list[Key]) -> tuple[dict[int, Exam], list[Sitting], dict[Key, Any]]:

@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from msgspec import structs
 from sqlalchemy import event
 
 from server.bus import InProcessBus
@@ -14,6 +15,7 @@ from server.clock import FakeClock
 from server.db import Databases, transaction
 from server.registry.tables import ExamSession
 from server.sitting.commands import Message, Pause
+from server.sitting.exams import read_exams
 from server.sitting.store import store_for, to_datetime, to_ms
 from server.sitting.versions import CHANNEL, RENEW_S, Hub, View
 from server.sitting.writer import Writer
@@ -128,3 +130,23 @@ def test_facts_renewed_for_many_are_read_once_and_no_more_often_than_said(
         await hub.stop()
 
     asyncio.run(act())
+
+
+def test_news_of_the_exam_session_does_not_make_nobody_of_a_candidate_still_looked_for(
+    dbs: Databases, clock: FakeClock, writer: Writer, exam_session: int
+) -> None:
+    async def act() -> View | None:
+        hub = Hub(dbs, clock, InProcessBus())
+        looking = asyncio.ensure_future(hub.view(KEY, 30))
+        await asyncio.sleep(0)
+        facts = read_exams(dbs, [exam_session])[exam_session]
+        hub._adopt({KEY[0]: structs.replace(facts, id=KEY[0])})  # a look that began before this candidate came
+        await asyncio.sleep(0)
+        assert not looking.done()
+        await hub._look()
+        return await looking
+
+    view = asyncio.run(act())
+    assert view is not None
+    assert (view.sitting.key, view.sitting.state) == (KEY, "open")
+    assert view.exam is not None
