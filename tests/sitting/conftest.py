@@ -42,10 +42,11 @@ def make_exam(
     entries: int = 4,
     supervisor: bool = True,
     duration: timedelta = timedelta(minutes=20),
+    institution_id: int | None = None,
 ) -> Exam:
     starts_at = clock.now() + timedelta(minutes=30)
     with transaction(dbs) as db:
-        place = factories.place(db, capacity=max(30, entries))
+        place = factories.place(db, institution_id, capacity=max(30, entries))
     paper_set, forms = forms_without_solver(dbs, keyring, clock)
     with transaction(dbs) as db:
         for form_id in forms.values():
