@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import CursorResult, Update, func, select, update
+from sqlalchemy import CursorResult, Select, Update, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
 from itembank.errors import Message, msg
+from itembank.family_tables import FamilyMerge, Quarantine
 from itembank.pool import scope_of
 from itembank.tables import Bank, ClaimState, Form, FormState, FormStep, Item, ItemState, LedgerEntry, PaperSet, ReusePolicy
 
@@ -38,8 +39,9 @@ class Chapter:
     """One thing that happened to an item's family: for `explain`."""
 
     at: datetime
-    state: ClaimState
-    form_id: int
+    state: str
+    """A `ClaimState`, or merged, parted, quarantined, lifted."""
+    form_id: int | None
     text: Message
 
 
@@ -199,16 +201,53 @@ def months_before(day: datetime, months: int) -> datetime:
 
 
 def explain(db: Session, item_id: int) -> list[Chapter]:
-    """The story of an item's family, oldest first: every claim and what became of it."""
+    """The story of an item's family, oldest first: every claim and what became of it, merges, quarantines.
+
+    Claims are those made under the family and those its items made under another one before they came into it.
+    """
     family = select_rows(Item.family_id).where(Item.id == item_id)
+    members = list(db.exec(select_rows(Item.id).where(col(Item.family_id).in_(family))))
     entries = db.exec(
         select_rows(LedgerEntry, Form.label, PaperSet.title)
         .join(Form, col(Form.id) == col(LedgerEntry.form_id))
         .join(PaperSet, col(PaperSet.id) == col(Form.paper_set_id))
-        .where(col(LedgerEntry.family_id).in_(family))
+        .where(or_(col(LedgerEntry.family_id).in_(family), col(LedgerEntry.item_id).in_(members)))
         .order_by(col(LedgerEntry.claimed_at), col(LedgerEntry.id))
     )
-    return sorted((c for entry, label, title in entries for c in _chapters(entry, label, title)), key=lambda c: c.at)
+    chapters = [c for entry, label, title in entries for c in _chapters(entry, label, title)]
+    return sorted([*chapters, *_merges(db, members), *_quarantines(db, item_id)], key=lambda c: c.at)
+
+
+def _merges(db: Session, members: Sequence[int]) -> Iterable[Chapter]:
+    for row in db.exec(select_rows(FamilyMerge).where(col(FamilyMerge.bank_id).in_(_banks_of(members)))):
+        if not set(row.items) & set(members):
+            continue
+        items = ", ".join(map(str, row.items))
+        joined = msg(
+            "Items %(items)s joined its family, by person %(by)s: %(reason)s.", items=items, by=row.by, reason=row.reason
+        )
+        yield Chapter(row.at, "merged", None, joined)
+        if row.undone_at is not None:
+            why, who = row.undo_reason or "", row.undone_by or 0
+            parted = msg("Items %(items)s left its family, by person %(by)s: %(reason)s.", items=items, by=who, reason=why)
+            yield Chapter(row.undone_at, "parted", None, parted)
+
+
+def _quarantines(db: Session, item_id: int) -> Iterable[Chapter]:
+    for row in db.exec(select_rows(Quarantine).where(col(Quarantine.bank_id).in_(_banks_of([item_id])))):
+        if item_id not in {number for number, _state in row.items}:
+            continue
+        yield Chapter(
+            row.at, "quarantined", None, msg("In quarantine, by person %(by)s: %(reason)s.", by=row.by, reason=row.reason)
+        )
+        if row.lifted_at is not None:
+            yield Chapter(
+                row.lifted_at, "lifted", None, msg("The quarantine was lifted by person %(by)s.", by=row.lifted_by or 0)
+            )
+
+
+def _banks_of(items: Sequence[int]) -> Select[int]:
+    return select(col(Item.bank_id)).where(col(Item.id).in_(items))
 
 
 def _chapters(entry: LedgerEntry, label: str, title: str) -> Iterable[Chapter]:

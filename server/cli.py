@@ -258,7 +258,7 @@ def ledger(item: Annotated[int, typer.Argument(help="Number of the item.")]) -> 
     table = Table("when", "state", "form", "what")
     with db.reading(here.dbs) as session:
         for chapter in itembank_ledger.explain(session, item):
-            table.add_row(beijing(chapter.at), str(chapter.state), str(chapter.form_id), str(chapter.text))
+            table.add_row(beijing(chapter.at), str(chapter.state), str(chapter.form_id or ""), str(chapter.text))
     show(table)
 
 

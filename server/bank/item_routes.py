@@ -11,7 +11,7 @@ from server.bank import figures, item_list
 from server.bank.item_view import item_view
 from server.bank.ledger_view import story
 from server.bank.scope import Exporter, ItemReader, own_bank, own_item, say
-from server.bank.words import CLAIMS, HOW, IMPORTANCES, KINDS, STATES, VOTES
+from server.bank.words import CLAIMS, HOW, IMPORTANCES, KINDS, STATES, STORY, VOTES
 from server.db import Db, ReadDb
 from server.pages import XLSX, beijing, download, fragment, page, wants_fragment
 
@@ -76,7 +76,7 @@ def item_page(request: Request, db: ReadDb, who: ItemReader, bank_id: int, item_
         how=HOW,
         states=STATES,
         votes=VOTES,
-        claims=CLAIMS,
+        claims=STORY,
         importances=IMPORTANCES,
     )
 

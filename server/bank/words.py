@@ -35,6 +35,14 @@ CLAIMS: dict[str, tuple[str, str]] = {
 }
 """State of a family in the ledger -> word, tone."""
 
+STORY: dict[str, tuple[str, str]] = CLAIMS | {
+    "merged": (_("Family joined"), "warn"),
+    "parted": (_("Family parted"), ""),
+    "quarantined": (_("Quarantined"), "bad"),
+    "lifted": (_("Lifted"), "ok"),
+}
+"""What happened to a family -> word, tone."""
+
 FORM_STATES: dict[str, tuple[str, str]] = {
     "composed": (_("Composed"), ""),
     "reviewed": (_("Reviewed by experts"), "info"),

@@ -61,6 +61,7 @@ def test_a_copy_of_a_used_item_is_used_too_until_the_merge_is_undone(dbs: Databa
         assert copy not in free(db, bank)
         assert db.exec(select(LedgerEntry.id, LedgerEntry.family_id)).all() == claims
         assert families.merge(db, copy, used, reason="再来", by=MANAGER, now=NOW) is None
+        assert [chapter.state for chapter in ledger.explain(db, copy)] == ["reserved", "merged"]
         families.undo_merge(db, row.id, by=MANAGER, reason="看错", now=NOW)
         assert copy in free(db, bank)
         with pytest.raises(families.NotUndoable):
