@@ -104,6 +104,9 @@ class Sitting:
     end: str | None = None
     receipt: JSON | None = None
     message: JSON | None = None
+    outage_ms: int = 0
+    holding: bool = False
+    held: list[JSON] = field(default_factory=list)
     identity: str = "checked"
     other_device: bool = False
 
@@ -138,6 +141,8 @@ class Sitting:
             "flagged": len(self.flags),
             "receipt": self.receipt,
             "message": self.message,
+            "held": len(self.held),
+            "outage_ms": self.outage_ms,
         }
 
     def finish(self, end: str) -> None:
@@ -306,7 +311,7 @@ class FakeServer:
             sitting = self.sitting
             if body["epoch"] != sitting.epoch or sitting.state == "ended":
                 return self._keep_apart(body)
-            if sitting.remaining_ms() == 0 and sitting.closes_at + 10 < time.time():
+            if sitting.remaining_ms() == 0 and sitting.closes_at + 10 < time.time() and not sitting.holding:
                 sitting.quarantine += [(body["epoch"], op) for op in body["ops"]]
                 return 410, {"error": "late", **sitting.status()}
             for op in body["ops"]:
@@ -337,8 +342,23 @@ class FakeServer:
             return 409, {"error": "too_early", "wait_ms": wait_ms, **sitting.status()}
         stored[op["op"]] = content
         sitting.n += 1
-        self._apply(op)
+        if sitting.holding:
+            sitting.held.append(op)
+        else:
+            self._apply(op)
         return None
+
+    def judge(self, credit_ms: int) -> None:
+        """The time is known again: give back what the outage took, let what was held count."""
+        with self.lock:
+            sitting = self.sitting
+            sitting.closes_at += credit_ms / 1000
+            sitting.outage_ms += credit_ms
+            held, sitting.held, sitting.holding = sitting.held, [], False
+            sitting.n, sitting.version = sitting.n + 1, sitting.version + 1
+            for op in held:
+                self._apply(op)
+            self.lock.notify_all()
 
     def _apply(self, op: JSON) -> None:
         sitting = self.sitting

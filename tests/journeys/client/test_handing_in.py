@@ -50,6 +50,44 @@ def test_hand_in_with_a_lost_reply_gives_one_receipt(room: Room, server: FakeSer
     assert server.sitting.quarantine == []
 
 
+def test_a_hand_in_that_is_held_is_told_from_one_that_is_done(room: Room, server: FakeServer) -> None:
+    room.answer(4, "A")
+    room.saved()
+    server.sitting.holding = True
+    room.hand_in()
+    text = room.page.locator("#handing-in-text")
+    expect(text).to_contain_text("您的交卷已保存到服务器")
+    expect(room.badge).to_have_attribute("data-state", "saved")
+    expect(room.page.locator("#finished-title")).to_be_hidden()
+    assert room.violations() == []
+    server.news()
+    expect(text).to_contain_text("核定后会自动显示交卷结果")
+    assert [op["submit"] for op in server.sitting.held] == [True]
+    server.judge(credit_ms=60_000)
+    expect(room.page.locator("#finished-title")).to_have_text("交卷成功")
+    expect(room.page.locator("#receipt-code")).to_have_text("ABCD-2345-EFGH-67JK")
+    expect(room.page.locator("#cleared")).to_be_visible()
+    assert len(server.sitting.ops[1]) == 2  # the answer and one hand-in
+    assert room.errors == []
+
+
+def test_a_hand_in_that_was_held_and_came_too_late_ends_by_time(room: Room, server: FakeServer) -> None:
+    room.answer(4, "A")
+    room.saved()
+    server.sitting.holding = True
+    room.hand_in()
+    expect(room.page.locator("#handing-in-text")).to_contain_text("您的交卷已保存到服务器")
+    server.news(closes_at=time.time() - 60)
+    room.page.reload()
+    room.opened()
+    expect(room.page.locator("#notices")).to_contain_text("考试时间已到")
+    expect(room.page.locator("#count-answered")).to_have_text("1")
+    server.news(held=[], holding=False)
+    server.end("timed_out")
+    expect(room.page.locator("#finished-title")).to_have_text("考试时间已到，已自动交卷")
+    expect(room.page.locator("#receipt-code")).to_be_visible()
+
+
 def test_hand_in_without_the_server_waits_and_says_so(room: Room, server: FakeServer) -> None:
     server.down = True
     room.answer(4, "A")

@@ -81,6 +81,29 @@ def test_credit_and_message_arrive(room: Room, server: FakeServer) -> None:
     assert notices.locator(".alert").count() == 1
 
 
+def test_an_outage_is_told_once_with_the_time_left_and_not_as_a_gift(room: Room, server: FakeServer) -> None:
+    notices = room.page.locator("#notices")
+    with server.lock:
+        server.sitting.closes_at += 240
+    server.news(outage_ms=240_000)
+    expect(notices).to_contain_text("考试服务器曾短暂中断，中断的时间已补给您：您还有 24 分钟。")
+    with server.lock:
+        server.sitting.closes_at += 120
+    server.news()  # what the invigilator adds is another thing
+    expect(notices).to_contain_text("您的考试时间已延长 2 分钟")
+    assert notices.locator(".alert").count() == 2
+    room.page.reload()
+    room.opened()
+    expect(room.page.locator("#time-text")).to_contain_text("25:")
+    server.news()
+    expect(notices.locator(".alert")).to_have_count(0)  # an outage before this page is no news
+    with server.lock:
+        server.sitting.closes_at += 60
+    server.news(outage_ms=300_000)
+    expect(notices).to_contain_text("考试服务器曾短暂中断")
+    assert notices.locator(".alert").count() == 1
+
+
 def test_time_is_said_at_the_marks_only(room: Room, server: FakeServer) -> None:
     said = room.page.locator("#time-said")
     expect(said).to_have_text("")

@@ -120,7 +120,7 @@ class Page {
     byId("exam").classList.toggle("covered", covered);
     show(byId("paused"), sitting.paused);
     show(byId("handing-in"), sitting.handingIn && !sitting.paused);
-    setText(byId("handing-in-text"), t(sitting.online ? "handing_in" : "handing_in_offline"));
+    setText(byId("handing-in-text"), t(handingInText(sitting)));
     this.#workspace.refresh();
   }
 
@@ -228,6 +228,11 @@ class Page {
     const now = this.#sitting.clock.serverNow() ?? this.#sitting.bell.serverNow() ?? Date.now();
     return beijing(now).slice(0, 16);
   }
+}
+
+function handingInText({ online, held, unsaved }) {
+  if (!online) return "handing_in_offline";
+  return held && unsaved === 0 ? "handing_in_held" : "handing_in";
 }
 
 function json(id) {

@@ -48,6 +48,8 @@ export class Sitting extends EventTarget {
   locked = false;
   /** The candidate has handed in; the server has not confirmed it yet. */
   handingIn = false;
+  /** The server keeps operations that it can only judge when it knows the time again; with them perhaps the hand-in. */
+  held = false;
   online = true;
   unsaved = 0;
   end = null;
@@ -340,6 +342,7 @@ export class Sitting extends EventTarget {
     if (away) this.#news("server_away", { ms: status.remaining_ms });
     else if (before !== null && status.remaining_ms - before > CREDIT_NEWS_MS) this.#news("credited", { ms: status.remaining_ms - before });
     this.paused = paused;
+    this.held = status.held > 0;
     this.locked = status.state === "open" && status.remaining_ms === 0;
     if (this.locked) this.#sender.flush();
     if (status.message) this.#message(status.message);
