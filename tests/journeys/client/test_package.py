@@ -205,7 +205,7 @@ def test_a_package_that_is_still_on_its_way_is_not_waited_for(server: FakeServer
 # -- another browser: a profile on the disk, with and without a secure context -----------------------------------------
 
 
-@pytest.mark.parametrize("secure", [True, False])
+@pytest.mark.parametrize("secure", [pytest.param(True, marks=pytest.mark.slow), False])  # True: test_real_server, quickly
 def test_nothing_of_the_paper_on_the_disk(
     server: FakeServer, playwright: Playwright, chromium: str, tmp_path: Path, secure: bool
 ) -> None:

@@ -162,7 +162,7 @@ def test_the_check_of_a_pc_finds_what_survives(real: Real, playwright: Playwrigh
     kill(profile)
 
 
-@pytest.mark.parametrize(("no", "end"), [(4, "closed"), (5, "killed")])
+@pytest.mark.parametrize(("no", "end"), [(4, "closed"), pytest.param(5, "killed", marks=pytest.mark.slow)])
 def test_after_the_receipt_nothing_of_the_paper_is_left_in_the_profile(
     real: Real, playwright: Playwright, chromium: str, tmp_path: Path, no: int, end: str
 ) -> None:
