@@ -47,7 +47,8 @@ def open_cases(db: Session, bank_id: int, found: Sequence[Likeness], *, now: dat
     unless it became more alike than it was."""
     opened = 0
     for one in found:
-        pair = select(TwinCase).where(col(TwinCase.item_id) == one.item_id, col(TwinCase.other_id) == one.other_id)
+        two = (one.item_id, one.other_id)
+        pair = select(TwinCase).where(col(TwinCase.item_id).in_(two), col(TwinCase.other_id).in_(two))
         before = list(db.execute(pair).scalars())
         if any(case.decided_at is None or case.score >= one.score - 0.05 for case in before):
             continue

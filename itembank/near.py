@@ -162,5 +162,7 @@ def _family(db: Session, item: Item) -> frozenset[int]:
 
 
 def _likeness(item: Item, version: int, near: Near) -> Likeness:
+    """Whoever was compared, it is the newer text that waits."""
     needed = 2 if near.band == Band.SECOND else 1
-    return Likeness(item.id, version, near.item_id, near.version_id, near.score, near.way.value, near.variant, needed)
+    (old_version, old), (new_version, new) = sorted([(version, item.id), (near.version_id, near.item_id)])
+    return Likeness(new, new_version, old, old_version, near.score, near.way.value, near.variant, needed)

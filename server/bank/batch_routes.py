@@ -53,6 +53,7 @@ def approve(
         batch = own_batch(db, bank, batch_id)
         with library():
             count = batches.approve(db, who, batch, read or [], note.strip(), now=state.clock.now())
+        state.jobs.submit(db, "bank.compare_items", {"bank_id": bank.id, "batch_id": batch.id}, who.actor)
         runway_view.ask_all(db, state.jobs, who, bank)
     state.jobs.wake()
     return redirect(request, f"/bank/{bank_id}", _("%(count)s items are in the bank."), count=count)

@@ -4,13 +4,14 @@ import json
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
+from sqlmodel import col
 
 from itembank import near
 from itembank.items import ItemBody
 from itembank.pool import get_bank, scope_of
 from itembank.similarity import bands
-from itembank.tables import Bank
+from itembank.tables import Bank, Item
 from server.audit import trail
 from server.db import reading, transaction
 from server.jobs import JobContext
@@ -40,11 +41,15 @@ def compare_draft(context: JobContext, args: dict[str, Any]) -> dict[str, Any]:
 
 
 def compare_items(context: JobContext, args: dict[str, Any]) -> dict[str, Any]:
-    """Compare handed-in items with the bank and put what is alike before people."""
+    """Compare items (by number, or all of an import) with the bank and put what is alike before people."""
     with reading(context.dbs) as db:
         bank = get_bank(db, int(args["bank_id"]))
     scope = scope_index(context, bank)
-    return {"opened": open_found(context, scope, bank, [int(number) for number in args["items"]])}
+    items = [int(number) for number in args.get("items", ())]
+    if "batch_id" in args:
+        with reading(context.dbs) as db:
+            items = sorted(db.execute(select(col(Item.id)).where(col(Item.import_batch_id) == int(args["batch_id"]))).scalars())
+    return {"opened": open_found(context, scope, bank, items)}
 
 
 def open_found(context: JobContext, scope: near.Scope, bank: Bank, items: list[int]) -> int:

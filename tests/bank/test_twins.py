@@ -1,6 +1,8 @@
 """Near-duplicates and quarantine through the pages."""
 
 import re
+import subprocess
+import sys
 
 import pytest
 from sqlmodel import Session, select
@@ -9,6 +11,8 @@ from itembank.family_tables import FamilyMerge, Quarantine, TwinCase
 from itembank.items import ItemBody
 from itembank.pool import load_pool
 from itembank.tables import Bank, Item, ItemVersion
+from server.audit.trail import Actor
+from server.db import transaction
 from tests.bank.conftest import House, the_bank
 
 
@@ -111,3 +115,20 @@ def test_quarantine_takes_the_family_and_two_people_lift_it(house: House, bank: 
         assert db.exec(select(Item.state).where(Item.id == item)).one() == "approved"
     assert house.act("second").post(f"{page}/lift").status_code == 409
     assert house.act("stranger").get(page).status_code == 404
+
+
+def test_serving_code_never_loads_the_index() -> None:
+    loaded = "import sys, server.app; print(sorted({'scipy', 'itembank.near', 'server.bank.twin_jobs'} & sys.modules.keys()))"
+    assert subprocess.run([sys.executable, "-c", loaded], check=True, capture_output=True, text=True).stdout.strip() == "[]"
+
+
+def test_two_items_alike_are_one_case_whichever_is_compared_first(house: House, bank: str) -> None:
+    item, body = a_choice(house)
+    copy = hand_in(house, bank, a_copy(body))
+    state = house.app.state
+    with transaction(state.dbs) as db:
+        bank_id = db.exec(select(Bank.id)).one()
+        actor = Actor("person", 1, "x", house.people["manager"].institution_id)
+        state.jobs.submit(db, "bank.compare_items", {"bank_id": bank_id, "items": [item, copy]}, actor)
+    house.work()
+    assert the_case(house).item_id == copy
