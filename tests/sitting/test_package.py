@@ -172,6 +172,25 @@ def test_no_paper_and_no_key_before_the_bell(one: Candidate, core: Core, clock: 
     nothing_got_out(one, digest, core)
 
 
+def test_the_shelf_itself_gives_nothing_before_the_bell(one: Candidate, core: Core, exam: Exam, ring: Ring) -> None:
+    """Behind the rules, which refuse the opening: neither order, key nor paper a millisecond before."""
+    digest, _data = fetched(one)
+    form = exam.forms["B"]
+
+    def taken(at: int) -> list[Any]:
+        known = core.hub.exam
+        found = one.http.portal.call(known, exam.id)  # type: ignore[union-attr]
+        return [one.http.portal.call(get, form, found, at) for get in (core.shelf.get, core.shelf.body)]  # type: ignore[union-attr]
+
+    ring()
+    bell = round(exam.starts_at.timestamp() * 1000)
+    assert taken(bell - 1) == [None, None]
+    paper, body = taken(bell)
+    assert paper.key_to(digest)
+    assert TEXT in body.decode()
+    assert taken(bell - 1) == [None, None]  # also when it is known by now
+
+
 def test_no_key_without_the_identity_check(one: Candidate, core: Core, exam: Exam, ring: Ring) -> None:
     with transaction(core.dbs) as db:
         db.get_one(ExamSession, exam.id).profile = SessionProfile().to_json()

@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,8 @@ from fastapi.testclient import TestClient
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from server.audit.trail import Actor
+from server.sitting.commands import Message
 from server.sitting.core import Core
 from server.sitting.quick import REQUEST_LINE, protocol_for, read_head
 from tests.sitting.conftest import Candidate
@@ -55,7 +58,15 @@ class Ways:
 
     ports: list[int]
     asgi: list[str]
+    state: ServerState
+    call: Callable[..., Any]
+    """Runs a function on the event loop."""
     lines: list[Line] = field(default_factory=list)
+
+    def connection(self) -> Any:
+        """The protocol of the only connection."""
+        (found,) = self.state.connections
+        return found
 
     def quick(self) -> Line:
         self.lines.append(Line(self.ports[0]))
@@ -94,7 +105,8 @@ def ways(app: FastAPI, client: TestClient, core: Core) -> Iterator[Ways]:
 
     assert client.portal is not None
     servers = [client.portal.call(listen, kind) for kind in (protocol_for(app.state.candidate_api), HttpToolsProtocol)]
-    made = Ways([server.sockets[0].getsockname()[1] for server in servers], asgi)
+    ports = [server.sockets[0].getsockname()[1] for server in servers]
+    made = Ways(ports, asgi, state, client.portal.call)
     yield made
     for line in made.lines:
         line.socket.close()
@@ -185,6 +197,104 @@ def test_connections_are_kept_and_closed_as_asked(ways: Ways, sitting: Candidate
     assert b'"ack":1' in line.ask(request_of(sitting, ops(sitting, 1), extra=b"Connection: close\r\n"))
     assert line.socket.recv(10) == b""
     assert ways.asgi == ["/exam/api/ops"]
+
+
+class Gate:
+    """Where the writer stands before each commit, until it is let through."""
+
+    def __init__(self, core: Core) -> None:
+        self.reached, self.open = threading.Event(), threading.Event()
+        self.commit = core.writer.store.commit
+
+    def __call__(self, connection: Any) -> None:
+        self.reached.set()
+        assert self.open.wait(20)
+        self.commit(connection)
+
+
+@pytest.fixture
+def gate(core: Core, monkeypatch: pytest.MonkeyPatch, sitting: Candidate) -> Iterator[Gate]:
+    made = Gate(core)
+    monkeypatch.setattr(core.writer.store, "commit", made)
+    yield made
+    made.open.set()
+
+
+def unanswered(line: Line) -> bool:
+    """Nothing comes while we look."""
+    line.socket.settimeout(0.2)
+    try:
+        return not line.left and not line.socket.recv(1)
+    except TimeoutError:
+        return True
+    finally:
+        line.socket.settimeout(10)
+
+
+def test_i1_no_answer_before_the_commit_and_what_comes_meanwhile_waits(ways: Ways, sitting: Candidate, gate: Gate) -> None:
+    line = ways.quick()
+    line.send(request_of(sitting, ops(sitting, 1)))
+    assert gate.reached.wait(10)
+    second, third = request_of(sitting, ops(sitting, 2)), request_of(sitting, ops(sitting, 3))
+    line.send(second[:50])
+    assert unanswered(line)
+    line.send(second[50:] + third)
+    assert unanswered(line)
+    ways.call(ways.connection().timeout_keep_alive_handler)  # however long it takes, it does not rest
+    gate.open.set()
+    assert [json.loads(line.answer().partition(b"\r\n\r\n")[2])["ack"] for _ in range(3)] == [1, 2, 3]
+
+
+def test_a_stop_answers_what_is_on_its_way_and_then_closes(ways: Ways, sitting: Candidate, gate: Gate) -> None:
+    line = ways.quick()
+    line.send(request_of(sitting, ops(sitting, 1)))
+    assert gate.reached.wait(10)
+    ways.call(ways.connection().shutdown)
+    gate.open.set()
+    answer = line.answer()
+    assert b'"ack":1' in answer
+    assert b"connection: close\r\n" in answer
+    assert line.socket.recv(10) == b""
+
+
+def test_a_save_behind_a_held_pulse_waits_its_turn(ways: Ways, sitting: Candidate, core: Core) -> None:
+    line = ways.quick()
+    version = sitting.pulse().json()["version"]
+    pulse = request_of(sitting, b"", path=b"pulse?epoch=%d&v=%d" % (sitting.epoch, version)).replace(b"POST", b"GET", 1)
+    line.send(pulse)
+    assert unanswered(line)
+    line.send(request_of(sitting, ops(sitting, 1)))
+    assert unanswered(line)
+    staff = Actor("staff", 1, "监考甲", 1)
+    assert core.writer.do(Message(sitting.exam.id, sitting.no, actor=staff, reason="", text="还有五分钟")).ok
+    assert "还有五分钟".encode() in line.answer()
+    assert b'"ack":1' in line.answer()
+
+
+@pytest.mark.parametrize("why", ["full", "stopping"])
+def test_what_the_writer_does_not_take_is_told_at_once(
+    ways: Ways, sitting: Candidate, core: Core, monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    monkeypatch.setattr(core.writer, *(("capacity", 0) if why == "full" else ("_stopping", True)))
+    line, ordinary = ways.quick(), ways.ordinary()
+    for answer in (line.ask(request_of(sitting, ops(sitting, 1))), ordinary.ask(request_of(sitting, ops(sitting, 1)))):
+        assert answer.startswith(b"HTTP/1.1 429 " if why == "full" else b"HTTP/1.1 503 ")
+        assert b'"retry_ms":' in answer
+    monkeypatch.undo()
+    assert b'"ack":1' in line.ask(request_of(sitting, ops(sitting, 1)))
+    assert len(ways.asgi) == 1
+
+
+def test_a_body_whose_end_is_still_to_come_is_waited_for(ways: Ways, sitting: Candidate) -> None:
+    """What is there so far is whole JSON: only the length says that more belongs to it."""
+    line = ways.quick()
+    body = ops(sitting, 1)
+    whole = request_of(sitting, body + b"    ")
+    line.send(whole[:-4])
+    assert unanswered(line)
+    line.send(whole[-4:])
+    assert b'"ack":1' in line.answer()
+    assert b'"ack":2' in line.ask(request_of(sitting, ops(sitting, 2)))
 
 
 GOOD = (
