@@ -20,6 +20,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
 from pathlib import Path
@@ -58,6 +59,8 @@ class Chaos:
         self.ledger = Ledger()
         self.restarts: list[float] = []
         self.blows: Counter[str] = Counter()
+        self.enough = threading.Event()
+        """No further blows, but a verdict: SIGINT."""
         self.seconds = 1.0
         """From the first blow to the last."""
         self.settings: dict[str, str] = {}
@@ -177,7 +180,10 @@ class Chaos:
         await self._accepted()
         proxy.rate = self.rate
         began = time.monotonic()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, self.enough.set)
         for number in range(blows):
+            if self.enough.is_set():
+                break
             await self._work()
             await self.strike()
             failed = [life for life in lives if life.done() and life.exception()]

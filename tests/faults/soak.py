@@ -1,44 +1,23 @@
-"""The state machine of `machine` for as long as wished, with fresh seeds, on both databases: `make soak`."""
+"""For as long as wished on both databases: the state machine of `machine` with fresh seeds, and the memory of a serving process.
+
+python -m tests.faults.soak --minutes 10    # of each, on each database
+"""
 
 import argparse
 import json
 import logging
-import os
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
 
-from server import migrations
 from server.clock import FakeClock
 from server.db import connect
-from tests import postgresql
-from tests.faults import machine, world
+from tests.faults import machine, memory, world
+from tests.faults.on_database import database
 
 EXAMPLES = 50
-
-
-@contextmanager
-def database(kind: str) -> Iterator[str]:
-    """An empty, migrated database."""
-    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    if kind == "sqlite":
-        with tempfile.TemporaryDirectory(dir=memory) as folder:
-            url = f"sqlite:///{folder}/soak.db"
-            migrations.upgrade(url)
-            yield url
-        return
-    with postgresql.cluster() as server:
-        url = postgresql.create_database(server, "soak")
-        try:
-            migrations.upgrade(url)
-            yield url
-        finally:
-            postgresql.drop_database(server, "soak")
 
 
 def soak(kind: str, seconds: float) -> tuple[int, int]:
@@ -65,18 +44,31 @@ def soak(kind: str, seconds: float) -> tuple[int, int]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="The state machine for long.")
+    parser = argparse.ArgumentParser(description="The state machine and a serving process for long.")
     parser.add_argument("--minutes", type=float, default=10)
     given = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    figures = {}
+    figures, leaks = {}, []
     for kind in ("sqlite", "postgresql"):
         examples, commands = soak(kind, given.minutes * 60)
-        print(f"{kind:12} {examples:7} runs, {commands:8} commands, the model and the product agree")
-        figures[f"soak_{kind}_commands"] = {"value": commands, "unit": "count", "runs": [commands]}
+        print(f"{kind:12} {examples:7} runs, {commands:8} commands, the model and the product agree", flush=True)
+        figures[f"soak_{kind}_commands"] = (commands, "count")
+        found = memory.watch(kind, given.minutes)
+        print(
+            f"{kind:12} {found['saves']} saves: {found['first_mb']:.0f} MB, at the end {found['last_mb']:.0f} MB; "
+            f"{found['kb_per_minute']:.0f} KB a minute, {found['bytes_per_save']:.0f} bytes a save",
+            flush=True,
+        )
+        units = {"saves": "count", "kb_per_minute": "KB/min", "bytes_per_save": "B", "first_mb": "MB", "last_mb": "MB"}
+        figures |= {f"soak_{kind}_{name}": (round(found[name], 1), unit) for name, unit in units.items()}
+        if found["bytes_per_save"] > memory.MOST_BYTES_PER_SAVE:
+            leaks.append(kind)
     out = Path("var/bench/soak.json")
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    shown = {name: {"value": value, "unit": unit, "runs": [value]} for name, (value, unit) in figures.items()}
+    out.write_text(json.dumps(shown, indent=1) + "\n", encoding="utf-8")
+    if leaks:
+        raise SystemExit(f"it grows by more than {memory.MOST_BYTES_PER_SAVE} bytes a save: {', '.join(leaks)}")
 
 
 if __name__ == "__main__":
