@@ -65,15 +65,16 @@ faults: env-test ## what an exam must survive: 5,000 power cuts, 1,000 races of 
 	@JIKAO_RACES=1000 .venv/bin/pytest -q tests/faults/test_races.py tests/faults/test_disk_full.py
 	@.venv/bin/pytest -q -m slow tests/journeys/client tests/house/test_rehearsal.py
 	@.venv/bin/python -m tests.faults.held
+	@.venv/bin/pytest -q -n 3 tests/faults/test_real_outages.py
 	@.venv/bin/python -m tests.faults.chaos --database sqlite --blows $$(($(BLOWS) / 2))
 	@.venv/bin/python -m tests.faults.chaos --database postgresql --blows $$(($(BLOWS) - $(BLOWS) / 2))
 	@.venv/bin/python -m tests.faults.processes --blows $$(($(BLOWS) / 5))
 	@.venv/bin/python -m tests.faults.browser --sittings 6 --rounds 10
 
-soak: env-test ## the state machine beside the reference model for MINUTES on each database
+soak: env-test ## the state machine beside the reference model, and the memory of a serving process, MINUTES each on each database
 	@.venv/bin/python -m tests.faults.soak --minutes $(MINUTES)
 
-mutants: env-test ## seeded mistakes in the rules and the writer, each of which the tests must notice
+mutants: env-test ## seeded mistakes in rules, writer, short way, outages and packages, each of which the tests must notice
 	@.venv/bin/python -m tests.faults.mutants
 
 screenshots: env-test ## every page of the running demo, in both languages and themes, to var/screenshots
