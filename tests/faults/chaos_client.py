@@ -59,15 +59,16 @@ class Candidate:
         self.slots: list[int] = []
         self.outbox: list[dict[str, Any]] = []
         self.state = "new"
-        self.stop = False
+        self.stop = self.gone = False
+        """Hand in and end; go away without handing in."""
         self._bound = RETRY_S[0]
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
 
     async def live(self) -> None:
-        """Answer until told to stop; then hand in, and not end before the receipt is there."""
+        """Answer until told to stop; then hand in, and not end before the receipt is there; or until gone."""
         await self.open()
-        while self.state != "ended":
+        while self.state != "ended" and not self.gone:
             if self.stop and not self.outbox:
                 self.outbox.append({"submit": True})
             elif not self.stop and len(self.outbox) < 30:

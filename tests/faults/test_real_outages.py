@@ -79,9 +79,10 @@ class Room:
         try:
             await self.everybody_accepted()
             yield lives
-            for life in lives:
-                if life.done():
-                    await life
+            for one in self.candidates:
+                one.gone = True
+            async with asyncio.timeout(60):
+                await asyncio.gather(*lives)
         finally:
             for life in lives:
                 life.cancel()
@@ -95,12 +96,12 @@ class Room:
         await holds(300, lambda: all(one.accepted > before[one.entry_no] for one in self.candidates))
 
     async def statuses(self) -> list[dict[str, Any]]:
-        """What a pulse says to each."""
+        """What a pulse says to each; a worker knows of what another did within a second or two."""
         found = []
         for one in self.candidates:
             asking = Candidate(self.exam, one.entry_no, one.cookie, self.made.port, self.made.ledger, Random(1))
-            status, body = 0, {}
-            while status != 200:
+            status, body = 0, dict[str, Any]()
+            while status != 200 or body["remaining_ms"] is None:
                 status, body = await asking.ask("GET", "pulse?epoch=0&v=-1", {})
                 await asyncio.sleep(0.05)
             asking.hang_up()
