@@ -108,6 +108,16 @@ class Room:
             found.append(body)
         return found
 
+    async def credited(self, seconds: float) -> list[dict[str, Any]]:
+        """The statuses once everybody has been given so much back; nobody may be anything but open meanwhile."""
+        for _attempt in range(60):
+            found = await self.statuses()
+            assert {one["state"] for one in found} == {"open"}
+            if all(one["outage_ms"] >= seconds * 1000 for one in found):
+                return found
+            await asyncio.sleep(0.5)
+        raise TimeoutError("they were not credited")
+
     async def until_ended(self) -> None:
         for _attempt in range(150):
             if {one["state"] for one in await self.statuses()} == {"ended"}:
@@ -125,9 +135,7 @@ async def across_the_closing_time(room: Room, away: Callable[[], Any], back: Cal
         await asyncio.sleep(seconds)
         await asyncio.to_thread(back)
         await room.everybody_accepted()
-        for status in await room.statuses():
-            assert status["state"] == "open"
-            assert status["outage_ms"] >= seconds * 1000
+        for status in await room.credited(seconds):
             assert 0 < status["remaining_ms"] <= 60_000 + AWAY_BEFORE_S * 1000
         half = PEOPLE // 2
         for one in room.candidates[:half]:
