@@ -69,7 +69,14 @@ class Postgres:
         return int((self.data / "postmaster.pid").read_text().splitlines()[0])
 
     def backends(self, database: str) -> list[int]:
-        """Process ids of the connections to a database."""
+        """Process ids of the connections to a database; waits while it recovers from a killed backend."""
+        for _attempt in range(600):
+            with contextlib.suppress(psycopg.OperationalError):
+                return self._backends(database)
+            time.sleep(0.1)
+        raise RuntimeError("PostgreSQL did not recover")
+
+    def _backends(self, database: str) -> list[int]:
         with psycopg.connect(host="127.0.0.1", port=self.port, user="jikao", dbname="postgres", connect_timeout=5) as asked:
             rows = asked.execute(
                 "SELECT pid FROM pg_stat_activity WHERE datname = %s AND backend_type = 'client backend'", [database]
