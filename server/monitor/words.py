@@ -49,7 +49,7 @@ def board_words() -> dict[str, Any]:
         "live": translate(_("Live · %(time)s"), time="{time}"),
         "stale": translate(_("Not fresh: last heard at %(time)s"), time="{time}"),
         "selected": translate(_("%(n)s selected"), n="{n}"),
-        "none": translate(_("No alerts. Everybody is at work or done.")),
+        "none": translate(_("Nothing needs attention.")),
         "failed": translate(_("The server did not answer. Nothing was changed as far as we know: look at the seats.")),
     }
 
