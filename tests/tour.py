@@ -73,6 +73,9 @@ STOPS = (
     Stop("bank2", "/bank/1/batches/1", "batch"),
     Stop("bank", "/bank/1/coverage", "coverage"),
     Stop("bank", "/bank/1/ledger", "ledger"),
+    Stop("reviewer", "/bank/1/twins", "near-duplicates"),
+    Stop("bank", "/bank/1/quarantine", "quarantines"),
+    Stop("bank", "/bank/1/quarantine/1", "quarantine"),
     Stop("bank", "/bank/1/papers", "papers"),
     Stop("bank", "/bank/1/blueprints/1", "blueprint"),
     Stop("bank", "/bank/1/blueprints/new", "blueprint-new"),
@@ -418,7 +421,12 @@ def _items(made: BrowserContext, passes: Passes, names: dict[str, str]) -> None:
         page.goto(f"{passes.url}/bank/1/items/new")
         names[name] = _write(page, item, hand_in=hand_in)
         item |= {"stem": "使用绝缘手套前，应当检查（　　）。", "option_1": "有无破损、漏气并在试验有效期内"}
+    alike = ("技术标准的汇编", "经济指标的集合", "行为规范的总和", "法律条文的摘要")
+    item |= {"stem": "职业道德是从业人员在职业活动中必须遵循的（　　）。", "correct": "3"}
+    page.goto(f"{passes.url}/bank/1/items/new")
+    _write(page, item | {f"option_{number}": text for number, text in enumerate(alike, 1)}, hand_in=True)
     page.close()
+    post(passes.request(made, "bank"), "/bank/1/quarantine", {"item": "241", "reason": "网上出现与本题相同的文字，待查"})
 
 
 def _write(page: Page, item: dict[str, str], *, hand_in: bool) -> str:

@@ -18,7 +18,9 @@ pytestmark = pytest.mark.browser
 AXE = (VENDOR / "axe-core@4.14.1" / "axe.min.js").read_text(encoding="utf-8")
 GRAVE = {"serious", "critical"}
 SIZE = (1024, 768)
-NO_PAGE = re.compile(r"\.(xlsx|pdf)$|^/(livez|readyz|static)|^/exam/api/|^/bank/media/|/stream$|/progress$|^/public/results/\{")
+NO_PAGE = re.compile(
+    r"\.(xlsx|pdf)$|^/(livez|readyz|static)|^/exam/api/|^/bank/media/|/stream$|/progress$|^/exam/check/now$|/twins/looked/|^/public/results/\{"
+)
 """Routes without a page of their own; the public list has one only after publishing: a journey looks at it."""
 
 
