@@ -31,7 +31,7 @@ from itembank.pool import Pool, get_bank, load_pool, load_topics, scope_of
 from itembank.tables import Bank, Blueprint, Form, FormSlot, FormState, FormStep, LedgerEntry, PaperSet, ReusePolicy
 
 if TYPE_CHECKING:
-    from itembank.assembly.explain import Explanation, Mend, Shortage
+    from itembank.assembly.explanation import Explanation, Mend, Shortage
 
 # fmt: off
 __all__ = [
@@ -89,7 +89,7 @@ class MakeResult:
 
     paper_set_id: int
     form_ids: tuple[int, ...]
-    spread: int
+    spread: float
     bound: float
     seed: int
     bank_digest: str
@@ -99,7 +99,7 @@ class MakeResult:
 
 @dataclass(frozen=True, slots=True)
 class Infeasible:
-    """There are no such forms, proved; why, and what would mend it."""
+    """There are no such forms (or, where `explanation.proved` is False, none were found); why, and what would mend it."""
 
     forms: int
     bank_digest: str
@@ -133,9 +133,11 @@ class Choice:
     """The forms found, questions in slot order."""
 
     forms: tuple[tuple[PoolItem, ...], ...]
-    spread: int
+    spread: float
     bound: float
     bank_digest: str
+    method: str
+    objective: str
 
 
 def within(db: Session) -> Transactions:
@@ -152,16 +154,17 @@ def make_papers(
     by: int,
     forms: int | None = None,
     title: str | None = None,
+    tell: Callable[[float], None] = lambda _share: None,
 ) -> MakeResult | Infeasible:
     """Assemble disjoint forms and reserve their items. `forms` None: as many as the blueprint says.
 
     The same seed on the same pool gives the same forms. A clash means that somebody took an item between reading and
-    storing: read again, solve again without it. Raises `NotFound`, `TooContested`.
+    storing: read again, solve again without it. `tell`: see `choose`. Raises `NotFound`, `TooContested`.
     """
     for attempt in range(1, _ATTEMPTS + 1):
         with begin() as db:
             case = load_case(db, blueprint_id)
-        choice = choose(case, forms or case.body.forms, seed)
+        choice = choose(case, forms or case.body.forms, seed, tell)
         if isinstance(choice, Infeasible):
             return choice
         with begin() as db:
@@ -184,21 +187,24 @@ def load_case(db: Session, blueprint_id: int) -> Case:
     return Case(bank, blueprint_id, blueprint.digest, body, load_pool(db, bank), load_topics(db, bank))
 
 
-def choose(case: Case, forms: int, seed: int) -> Choice | Infeasible:
-    """Find the forms, or why there are none. Pure; seconds of work for large banks."""
-    from itembank.assembly.exact import find_forms
+def choose(case: Case, forms: int, seed: int, tell: Callable[[float], None] = lambda _share: None) -> Choice | Infeasible:
+    """Find the forms, or why there are none. Pure; seconds of work for large banks.
+
+    `tell` hears now and then how much of a search's allowance is gone; what it raises ends the search.
+    """
     from itembank.assembly.explain import explain
-    from itembank.assembly.model import build
+    from itembank.assembly.find import NoForms, assemble
 
     free, bank_digest = case.pool.free, pool_digest(case.pool.free)
-    solution = find_forms(build(free, case.body), free, forms, seed)
-    if solution is None:
-        return Infeasible(forms, bank_digest, explain(free, case.pool.spent, case.body, case.topics, forms))
-    chosen = tuple(in_slot_order([free[position] for position in form], case.body) for form in solution.forms)
-    faults = audit(chosen, case.body)
+    found = assemble(free, case.body, forms, seed, tell=tell)
+    if isinstance(found, NoForms):
+        told = explain(free, case.pool.spent, case.body, case.topics, forms, proved=found.proved)
+        return Infeasible(forms, bank_digest, told)
+    chosen = tuple(in_slot_order([free[position] for position in form], found.body) for form in found.forms)
+    faults = audit(chosen, found.body)
     if faults:
         raise AuditFailed(faults)
-    return Choice(chosen, solution.spread, solution.bound, bank_digest)
+    return Choice(chosen, found.value, found.bound, bank_digest, found.method, found.objective)
 
 
 def in_slot_order(form: Sequence[PoolItem], body: BlueprintBody) -> tuple[PoolItem, ...]:

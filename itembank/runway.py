@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from sqlmodel import Session
 
-from itembank.assembly.explain import Explanation, count_shortages, smallest_mend
+from itembank.assembly.explain import count_shortages, smallest_mend
+from itembank.assembly.explanation import Explanation
 from itembank.assembly.model import Model, build_with_room
 from itembank.assembly.solve import Program, minimise
 from itembank.papers import load_case

@@ -2,7 +2,7 @@
 
 import random
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from itembank.assembly.pool_item import PoolItem
 from itembank.blueprint import (
@@ -148,4 +148,26 @@ def instance(size: int, items: int, forms: int, *, seed: int, share: float = 1.0
     topics = tree()
     pool = pool_of(size, topics, seed)
     body = body_for(pool, topics, items, min(forms, 10), share=share, goal=goal)
+    return Instance(pool, body, topics, cliques_of(pool, size // 100, seed), forms)
+
+
+def starved(size: int, items: int, forms: int, *, seed: int) -> Instance:
+    """Demands that can be met one by one and not together.
+
+    The bank has enough questions of importance X, but all of them in two areas, of which a form takes a tenth each.
+    """
+    topics = tree()
+    fat = ("A-A", "A-B")
+    pool = [
+        item if item.importance != "X" or item.topic.startswith(fat) else replace(item, importance="Y")
+        for item in pool_of(size, topics, seed)
+    ]
+    body = body_for(pool, topics, items, min(forms, 10))
+    wanted = round(items * 0.3)
+    importance = (
+        ImportanceDemand(importance="X", low=wanted, high=items),
+        ImportanceDemand(importance="Y", low=0, high=items),
+        ImportanceDemand(importance="Z", low=0, high=items),
+    )
+    body = body.model_copy(update={"importance": importance, "information": ()})
     return Instance(pool, body, topics, cliques_of(pool, size // 100, seed), forms)

@@ -21,7 +21,7 @@ from itembank.assembly.audit import audit
 from itembank.assembly.find import Assembled, NoForms, assemble
 from itembank.assembly.model import PoolItem
 from loadtests import bank_statistics_bench, bank_twins_bench
-from loadtests.bank_instances import Instance, instance
+from loadtests.bank_instances import Instance, instance, starved
 from loadtests.bank_twins_bench import ROOT, RUNS, THREADS, Figure, keep
 
 MODULE: Final = "loadtests.bench_bank"
@@ -100,6 +100,29 @@ def within_gap() -> list[float]:
     return runs
 
 
+def explained() -> list[float]:
+    """Why there are no forms: demands that can be met one by one, and not together. The mend named has to mend it."""
+    from itembank.assembly.explain import explain
+    from itembank.assembly.mending import mended
+
+    runs = []
+    for seed in range(1, RUNS + 1):
+        given = starved(50_000, 200, 10, seed=seed)
+        began = time.perf_counter()
+        found = assemble(given.pool, given.body, given.forms, seed, enemies=given.enemies)
+        if isinstance(found, Assembled) or not found.proved:
+            raise Void("this was to be impossible, and proved so")
+        told = explain(given.pool, [], given.body, given.topics, given.forms, enemies=given.enemies)
+        runs.append(time.perf_counter() - began)
+        if not told.checked or not told.mends or not told.bends:
+            raise Void("no mend that is sure")
+        for pool, body in mended(given.pool, given.body, given.topics, told):
+            again = assemble(pool, body, given.forms, seed, enemies=given.enemies)
+            if isinstance(again, NoForms):
+                raise Void("the mend does not mend it")
+    return runs
+
+
 def marking() -> list[float]:
     """100,000 candidates × 100 items, marked; a thousand of them compared with the marking of record."""
     import numpy as np
@@ -140,6 +163,7 @@ OWN: Final[dict[str, Callable[[], list[float]]]] = {
     "assemble_10x200_50k_gap1_s": within_gap,
     "assemble_3x100_10k_s": on_target(10_000, 100, 3),
     "assemble_depleted_s": on_target(3_000, 200, 10),
+    "explain_infeasible_s": explained,
     "mark_100k_s": marking,
 }
 """Figures in seconds. `assemble_depleted_s`: of 10,000 items 7,000 are spent, so the pool has 3,000, and 2,000 are needed."""

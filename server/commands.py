@@ -26,7 +26,7 @@ from server.keyring import Keyring
 from server.settings import Settings
 
 if TYPE_CHECKING:
-    from itembank.assembly.explain import Shortage
+    from itembank.assembly.explanation import Shortage
 
 
 class CommandError(Exception):

@@ -5,92 +5,35 @@
 2. *Joint faults*, by the solver: demands that can be met one by one but not together. The same rows as for the forms,
    with a price on every question the bank would have to gain; the cheapest purchase is the smallest mend. Adding
    exactly the questions it names is enough, and fewer are not.
+   Large banks: the same by linear programs over the sum of the forms (`mending`), and also the cheapest changes of the demands;
+   both are tried by assembling with them before they are called enough.
 3. Where no purchase helps, the blueprint contradicts itself; the demands named are those whose figures bend least.
 """
 
-from collections import Counter
+import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
+from typing import Final
 
 import numpy as np
 
 from itembank.assembly.exact import forms_program
-from itembank.assembly.model import Model, build_with_room
+from itembank.assembly.explanation import Bend, Explanation, Mend, Shortage, common_topic
+from itembank.assembly.find import CELLS, exist, is_alike
+from itembank.assembly.matrix import counted
+from itembank.assembly.mending import bend, bent, buy, buy_exactly, written
+from itembank.assembly.model import Ints, Model, build_with_room
 from itembank.assembly.pool_item import PoolItem
 from itembank.assembly.solve import Answer, Program, minimise
 from itembank.blueprint import BlueprintBody, Row, TopicFacts, rows
 
+_TURNS: Final = 3
+_BESIDES: Final = 1
+_NEAR: Final = 1e-6
 _OFF_CENTRE = 1e-3
 """Price of one grade of difficulty away from the middle: among equal purchases, ask for ordinary questions."""
 _GAP = 0.5
 """Below one question: the number is proved least, the choice among equal purchases is not."""
-
-
-@dataclass(frozen=True, slots=True)
-class Shortage:
-    """One demand that counting alone refuses.
-
-    `wants` = per_form × forms, `has` unspent, `spent` before, `short` missing.
-    """
-
-    kind: str | None
-    topic: str | None
-    importance: str | None
-    per_form: int
-    forms: int
-    wants: int
-    has: int
-    spent: int
-
-    @property
-    def short(self) -> int:
-        """How many questions are missing."""
-        return self.wants - self.has
-
-
-@dataclass(frozen=True, slots=True)
-class Mend:
-    """`add` new questions of this kind on any of these leaves (path codes), of about this difficulty.
-
-    `topic` is the deepest topic above all the leaves ('' for the whole syllabus).
-    """
-
-    kind: str
-    topic: str
-    leaves: tuple[str, ...]
-    importance: str
-    difficulty: int
-    add: int
-
-
-@dataclass(frozen=True, slots=True)
-class Contradiction:
-    """A demand that no bank can meet beside the others.
-
-    Lower its least count, or raise its highest, by `by` per form.
-    """
-
-    row: Row | None
-    """None: the bounds of the mean difficulty."""
-    lower_by: int
-    raise_by: int
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """`shortages` are each necessary.
-
-    `mends` together are enough and as few as can be; or the blueprint contradicts itself.
-    """
-
-    shortages: tuple[Shortage, ...]
-    mends: tuple[Mend, ...]
-    contradictions: tuple[Contradiction, ...] = ()
-
-    @property
-    def missing(self) -> int:
-        """How many questions the bank has to gain."""
-        return sum(mend.add for mend in self.mends)
 
 
 def explain(
@@ -99,33 +42,106 @@ def explain(
     body: BlueprintBody,
     topics: Sequence[TopicFacts],
     forms: int,
+    *,
+    enemies: Iterable[Iterable[int]] = (),
+    proved: bool = True,
 ) -> Explanation:
     """Why `pool` does not give `forms` forms.
 
-    Empty where it does. `spent` are questions out of reach, for the story only.
+    Empty where it does. `spent` are questions out of reach, for the story only. `proved`: False where forms were merely not
+    found.
     """
     shortages = count_shortages(pool, spent, body, forms)
-    model = build_with_room(pool, body, topics)
-    mends = smallest_mend(model, body, forms)
-    if mends is not None:
-        return Explanation(shortages, mends)
-    return Explanation(shortages, (), contradictions(model))
+    cliques = [tuple(clique) for clique in enemies]
+    if is_alike(pool, body, cliques):
+        model = build_with_room(pool, body, topics)
+        if len(model.cells) * forms <= CELLS:
+            mends = smallest_mend(model, body, forms)
+            if mends is not None:
+                return Explanation(shortages, mends, least=sum(mend.add for mend in mends))
+            return Explanation(shortages, (), contradictions(model))
+    return _explain_large(pool, body, topics, forms, cliques, Explanation(shortages, (), proved=proved))
+
+
+def _explain_large(
+    pool: Sequence[PoolItem],
+    body: BlueprintBody,
+    topics: Sequence[TopicFacts],
+    forms: int,
+    enemies: Sequence[Sequence[int]],
+    told: Explanation,
+) -> Explanation:
+    """Mends and bends by the elastic programs, each widened a little until forms are found with it, or not called sure."""
+    bought = buy(pool, body, topics, forms, enemies)
+    if bought.missed:
+        return replace(told, contradictions=bought.missed)
+    mends, least, sure = bought.mends, bought.least, False
+    plain = body.model_copy(update={"information": ()})  # wishes for it are lowered to what there is, never in the way
+    for turn in range(_TURNS):
+        some = [pool[p] for p in _some(pool, bought.used, forms * body.item_count)]
+        sure = bool(mends) and exist([*some, *written(mends, pool, body, topics)], plain, forms, enemies)
+        exact = buy_exactly(pool, plain, topics, forms, enemies) if not sure and turn == 0 else None
+        if exact is not None:  # enough of everything in sum, yet not for every single form
+            mends, least, sure = exact.mends, exact.least, bool(exact.mends)
+        if sure or exact is not None:
+            break
+        mends = tuple(replace(mend, add=mend.add + max(1, mend.add // 10)) for mend in mends)
+    bends, also = tuple[Bend, ...](), True
+    other = bend(pool, body, topics, forms, enemies) if mends else None
+    if other is not None:
+        bends, used = other
+        also = False
+        for _turn in range(_TURNS):
+            some = [pool[p] for p in _some(pool, used, forms * body.item_count)]
+            also = exist(some, bent(plain, bends), forms, enemies)
+            if also:
+                break
+            bends = tuple(
+                replace(b, lower_by=b.lower_by + bool(b.lower_by), raise_by=b.raise_by + bool(b.raise_by)) for b in bends
+            )
+    return replace(told, mends=mends, bends=bends if also else (), least=least, checked=sure)
+
+
+def _some(pool: Sequence[PoolItem], used: Sequence[int], many: int) -> list[int]:
+    """What the program used and as many others besides, evenly through the pool; whole stimulus sets."""
+    step = max(1, len(pool) // (_BESIDES * many))
+    chosen = set(used) | set(range(0, len(pool), step))
+    sets = {pool[p].stimulus for p in chosen if pool[p].stimulus}
+    return sorted(chosen | {p for p, item in enumerate(pool) if item.stimulus in sets})
 
 
 def count_shortages(pool: Sequence[PoolItem], spent: Sequence[PoolItem], body: BlueprintBody, forms: int) -> tuple[Shortage, ...]:
     """Demands that want more families than match, worst first."""
+    wanted = [row for row in rows(body) if row.low > 0]
     found = []
-    for row in rows(body):
-        if row.low == 0:
-            continue
-        has, gone = _families(pool, row), _families(spent, row)
+    for row, has, gone in zip(wanted, _families(pool, wanted), _families(spent, wanted), strict=True):
         if row.low * forms > has:
-            found.append(Shortage(row.kind, row.topic, row.importance, row.low, forms, row.low * forms, has, gone))
+            found.append(
+                Shortage(
+                    row.kind,
+                    row.topic,
+                    row.importance,
+                    row.low,
+                    forms,
+                    row.low * forms,
+                    int(has),
+                    int(gone),
+                    row.difficulty,
+                    row.cognitive,
+                    row.letter,
+                )
+            )
     return tuple(sorted(found, key=lambda s: (-s.short, s.topic or "", s.kind or "", s.importance or "")))
 
 
-def _families(pool: Iterable[PoolItem], row: Row) -> int:
-    return len({item.family_id for item in pool if row.matches(*item.look)})
+def _families(pool: Sequence[PoolItem], wanted: Sequence[Row]) -> Ints:
+    """For each row, how many families have a question that counts."""
+    if not pool or not wanted:
+        return np.zeros(len(wanted), dtype=np.int64)
+    family = np.fromiter((item.family_id for item in pool), dtype=np.int64, count=len(pool))
+    order = np.argsort(family, kind="stable")
+    first = np.flatnonzero(np.diff(family[order], prepend=family[order[0]] - 1))
+    return np.asarray(np.maximum.reduceat(counted(pool, wanted)[order], first, axis=0).sum(axis=0).astype(np.int64))
 
 
 def smallest_mend(model: Model, body: BlueprintBody, forms: int, *, together: bool = False) -> tuple[Mend, ...] | None:
@@ -170,17 +186,7 @@ def _mends(model: Model, amounts: Sequence[int]) -> tuple[Mend, ...]:
     return tuple(sorted(found, key=lambda mend: (-mend.add, mend.topic, mend.kind, mend.difficulty)))
 
 
-def common_topic(codes: Sequence[str]) -> str:
-    """The deepest path code above all of these: 'B-C' for 'B-C-A-001' and 'B-C-B-007'; '' when there is none."""
-    shared: list[str] = []
-    for parts in zip(*(code.split("-") for code in codes), strict=False):
-        if len(set(parts)) > 1:
-            break
-        shared.append(parts[0])
-    return "-".join(shared)
-
-
-def contradictions(model: Model) -> tuple[Contradiction, ...]:
+def contradictions(model: Model) -> tuple[Bend, ...]:
     """Least bending of the demands of one form so that an unlimited bank could meet them."""
     program = Program()
     x = program.variables(len(model.cells), upper=float(model.item_count))
@@ -196,15 +202,18 @@ def contradictions(model: Model) -> tuple[Contradiction, ...]:
     return _bent(model, minimise(program), below, above)
 
 
-def _bent(model: Model, answer: Answer, below: range, above: range) -> tuple[Contradiction, ...]:
+def _bent(model: Model, answer: Answer, below: range, above: range) -> tuple[Bend, ...]:
     if answer.x is None:
         return ()
-    amounts: Counter[int] = Counter()
-    rises: Counter[int] = Counter()
+    found = []
     for r in range(len(model.rows) + 1):
-        amounts[r], rises[r] = round(answer.x[below[r]]), round(answer.x[above[r]])
-    return tuple(
-        Contradiction(model.rows[r] if r < len(model.rows) else None, amounts[r], rises[r])
-        for r in range(len(model.rows) + 1)
-        if amounts[r] or rises[r]
-    )
+        row = model.rows[r] if r < len(model.rows) else None
+        less, more = answer.x[below[r]], answer.x[above[r]]
+        if row is None:  # the sum of difficulties x 100 becomes hundredths of the mean
+            less, more = less / model.item_count, more / model.item_count
+        lower, higher = math.ceil(less - _NEAR), math.ceil(more - _NEAR)
+        if lower or higher:
+            each = max(1, model.item_count)
+            low, high = (row.low, row.high) if row else (model.difficulty_low // each, model.difficulty_high // each)
+            found.append(Bend(row, lower, higher, "count" if row else "difficulty", low, high))
+    return tuple(found)

@@ -24,7 +24,7 @@ from itembank.assembly.solve import SolverGaveUp
 from itembank.assembly.whole import solve_whole
 from itembank.blueprint import BlueprintBody, InformationDemand
 
-_CELLS: Final = 3000
+CELLS: Final = 3000
 """Cells × forms up to which the integer program over cells is quick."""
 _UNITS: Final = 900
 """Units × forms up to which the one over units is."""
@@ -100,10 +100,9 @@ def assemble(
     The same arguments give the same forms. What `tell` raises ends it.
     """
     cliques = [tuple(clique) for clique in enemies]
-    alike = not cliques and body.words is None and not body.information and not any(item.stimulus for item in pool)
-    if alike:
+    if is_alike(pool, body, cliques):
         model = build(pool, body)
-        if len(model.cells) * forms <= _CELLS:
+        if len(model.cells) * forms <= CELLS:
             try:
                 solution = find_forms(model, pool, forms, seed)
             except SolverGaveUp:
@@ -117,6 +116,23 @@ def assemble(
     if isinstance(found, Assembled):
         return replace(found, forms=_positions(matrix, found.forms, pool))
     return found
+
+
+def is_alike(pool: Sequence[PoolItem], body: BlueprintBody, enemies: Sequence[Sequence[int]]) -> bool:
+    """Whether questions that are counted alike are interchangeable: then cells say everything."""
+    return not enemies and body.words is None and not body.information and not any(item.stimulus for item in pool)
+
+
+def exist(pool: Sequence[PoolItem], body: BlueprintBody, forms: int, enemies: Sequence[Sequence[int]]) -> bool:
+    """Whether forms are found at all, however unlike in difficulty."""
+    matrix = build_matrix(pool, body, enemies)
+    if matrix.size * forms > _UNITS:
+        relaxed = relax(matrix, forms)
+        if relaxed.impossible:
+            return False
+        if search(matrix, forms, 0, first=relaxed.z, steps=2 * _QUICK * forms, starts=1) is not None:
+            return True
+    return isinstance(assemble(pool, body, forms, 0, enemies=enemies), Assembled)
 
 
 def _positions(matrix: Matrix, forms: Groups, pool: Sequence[PoolItem]) -> Groups:

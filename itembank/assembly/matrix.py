@@ -76,8 +76,11 @@ def _kept(groups: Groups, new: dict[int, int]) -> Groups:
     return tuple(group for group in kept if len(group) > 1)
 
 
-def build_matrix(pool: Sequence[PoolItem], body: BlueprintBody, enemies: Iterable[Iterable[int]] = ()) -> Matrix:
-    """The matrix of `pool` under `body`; `enemies` are cliques (or pairs) of item ids.
+def build_matrix(
+    pool: Sequence[PoolItem], body: BlueprintBody, enemies: Iterable[Iterable[int]] = (), leaves: Iterable[str] = ()
+) -> Matrix:
+    """The matrix of `pool` under `body`; `enemies` are cliques (or pairs) of item ids. `leaves`: as for `rows`, more than the
+    pool's.
 
     Units come in an order that depends on the pool's content alone. A stimulus with a question of a kind the blueprint does
     not use, with two questions of one family or with two enemies can never be taken and is left out.
@@ -91,7 +94,7 @@ def build_matrix(pool: Sequence[PoolItem], body: BlueprintBody, enemies: Iterabl
     for position, u in owner.items():
         of_item[u, names[pool[position].kind]] += 1
     singles, kinds = np.unique(of_item, axis=0, return_inverse=True) if units else (of_item, np.zeros(0, dtype=np.int64))
-    columns, low, high, grade = _rows(pool, body, units, owner)
+    columns, low, high, grade = _rows(pool, body, units, owner, leaves)
     scale = np.maximum(np.abs(columns).max(axis=0, initial=0.0), 1e-12)
     goals = _first_goal(columns.shape[1], body)
     return Matrix(
@@ -140,11 +143,11 @@ def _units(pool: Sequence[PoolItem], quota: dict[str, int], cliques: Sequence[Se
 
 
 def _rows(
-    pool: Sequence[PoolItem], body: BlueprintBody, units: Groups, owner: dict[int, int]
+    pool: Sequence[PoolItem], body: BlueprintBody, units: Groups, owner: dict[int, int], leaves: Iterable[str]
 ) -> tuple[Floats, Floats, Floats, int]:
     items = [pool[position] for position in owner]
-    demands = rows(body, (item.topic for item in items))
-    counted = _counted(items, demands)
+    demands = rows(body, [*(item.topic for item in items), *leaves])
+    counts = counted(items, demands)
     of_unit = np.fromiter(owner.values(), dtype=np.int64, count=len(owner))
     band, grade = body.difficulty, len(demands)
     added: list[Floats] = [np.array([float(item.difficulty) for item in items])]
@@ -159,7 +162,7 @@ def _rows(
         added.append(information(items, demand.ability / 100))
         low.append((demand.low or 0) / 1000)
         high.append(np.inf if demand.high is None else demand.high / 1000)
-    each = np.column_stack([counted, *added])
+    each = np.column_stack([counts, *added])
     if len(units) == len(items):
         columns = np.ascontiguousarray(each)  # every unit is one question, in this very order
     else:
@@ -168,8 +171,8 @@ def _rows(
     return columns, np.array(low), np.array(high), grade
 
 
-def _counted(items: Sequence[PoolItem], demands: Sequence[Row]) -> Floats:
-    """items × demands: 1 where it counts. Attribute by attribute, since an attribute has few values and a bank many items."""
+def counted(items: Sequence[PoolItem], demands: Sequence[Row]) -> Floats:
+    """Items × demands: 1 where it counts. Attribute by attribute, since an attribute has few values and a bank many items."""
     attributes = list(zip(*(item.look for item in items), strict=True)) or [()] * 6
     values: list[dict[str | int, int]] = [{value: n for n, value in enumerate(dict.fromkeys(column))} for column in attributes]
     codes = [

@@ -76,12 +76,13 @@ def build_with_room(pool: Sequence[PoolItem], body: BlueprintBody, topics: Itera
     """
     leaves = [topic for topic in topics if topic.is_leaf]
     demands = rows(body, [*(item.topic for item in pool), *(leaf.code for leaf in leaves)])
-    kinds = sorted({section.kind for section in body.sections})
     possible = [
-        PoolItem(0, 0, 0, kind, leaf.code, leaf.importance or "", difficulty)
+        PoolItem(0, 0, 0, kind, leaf.code, leaf.importance or "", difficulty, level, letter)
         for leaf in leaves
-        for kind in kinds
+        for kind in sorted({section.kind for section in body.sections})
         for difficulty in range(1, 6)
+        for level in [one.level for one in body.cognitive] or [""]
+        for letter in ([one.letter for one in body.letters] if kind == "single" else []) or [""]
     ]
     return assemble_model(demands, body, _cells(pool, demands, possible))
 

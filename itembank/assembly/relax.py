@@ -59,9 +59,38 @@ def relax(matrix: Matrix, forms: int, seed: int = 0, *, gap: float = 2e-4, tell:
 
 
 @dataclass(frozen=True, slots=True)
+class Bent:
+    """The cheapest way to have k forms after all, added up over them.
+
+    `missed` (rows): what is short (positive) or too much (negative) of each row; `z` (units) what is taken; nothing costs less
+    than `bound`.
+    """
+
+    missed: Floats
+    z: Floats
+    bound: float
+
+
+def cheapest(
+    matrix: Matrix,
+    forms: int,
+    elastic: Floats,
+    *,
+    cost: Floats | None = None,
+    upper: Floats | None = None,
+    seed: int = 0,
+    tell: Tell = lambda _share: None,
+) -> Bent:
+    """Least of what is missed and taken: `elastic` (rows) prices a unit missed, `cost` (units) taking one, 0 to `upper` of it."""
+    sifted = _Sifter(matrix, forms, seed, (), elastic / matrix.scale, cost, upper).run(1e-4, tell)
+    return Bent(sifted.rows / matrix.scale, sifted.z, sifted.bound)
+
+
+@dataclass(frozen=True, slots=True)
 class _Sifted:
     bound: float
     missed: float
+    rows: Floats
     z: Floats
     reduced: Floats
 
@@ -69,24 +98,36 @@ class _Sifted:
 class _Sifter:
     """Rows scaled so that an item counts about 1; with goals, a last column t: Σ goal - k·t >= 0, minimise -t."""
 
-    def __init__(self, matrix: Matrix, forms: int, seed: int, goals: tuple[int, ...]) -> None:
+    def __init__(
+        self,
+        matrix: Matrix,
+        forms: int,
+        seed: int,
+        goals: tuple[int, ...],
+        elastic: Floats | None = None,
+        cost: Floats | None = None,
+        upper: Floats | None = None,
+    ) -> None:
         self.matrix, self.forms, self.goals = matrix, forms, goals
         self.scaled = matrix.columns * matrix.scale
         self.low = np.where(np.isfinite(matrix.low), matrix.low, 0.0) * matrix.scale * forms
         self.high = matrix.high * matrix.scale * forms
         self.unit = max((1 / matrix.scale[g] / w for g, w in zip(goals, matrix.worth, strict=False)), default=1.0)
-        self.elastic = 2 * len(self.low)
+        self.elastic = np.full(len(self.low), _ELASTIC if goals else 1.0) if elastic is None else elastic
+        self.cost = np.zeros(matrix.size) if cost is None else cost
+        self.upper = np.ones(matrix.size) if upper is None else upper
+        self.priced = bool(goals) or cost is not None
         self.most = 0.0
         for g in goals:
             self.low[g], self.high[g] = 0.0, np.inf
-        self.program = GrowingProgram(self.low, self.high, _ELASTIC if goals else 1.0)
+        self.program = GrowingProgram(self.low, self.high, self.elastic)
         if goals:
             # t in units of the best single item: no form has more than its whole pool could give
             self.most = float((matrix.columns[:, list(goals)] / matrix.worth).sum(axis=0).max()) / self.unit
             column = np.zeros((1, len(self.low)))
             for g, worth in zip(goals, matrix.worth, strict=True):
                 column[0, g] = -forms * matrix.scale[g] * self.unit * worth
-            self.goal = self.program.add_columns(column, np.array([-1.0]), self.most)[0]
+            self.goal = self.program.add_columns(column, np.array([-1.0]), np.array([self.most]))[0]
             self.goal_column = column[0]
         self.place = np.full(matrix.size, -1, dtype=np.int64)
         self.groups: list[tuple[tuple[int, ...], float]] = []
@@ -104,7 +145,7 @@ class _Sifter:
 
     def _enter(self, units: Ints) -> None:
         dense = np.hstack([self.scaled[units], self.cut[units]]) if self.groups else self.scaled[units]
-        added = self.program.add_columns(dense, np.zeros(len(units)), 1.0)
+        added = self.program.add_columns(dense, self.cost[units], self.upper[units])
         self.place[units] = np.arange(added.start, added.stop)
 
     def run(self, gap: float, tell: Tell) -> _Sifted:
@@ -115,7 +156,7 @@ class _Sifter:
             answer = self.program.solve()
             reduced, lower = self._price(answer)
             bound = max(bound, lower)
-            close = answer.objective - bound <= gap * max(abs(bound), 1e-3) * (1 if self.goals else 0) + _TOLERANCE / 10
+            close = answer.objective - bound <= gap * max(abs(bound), 1e-3) * (1 if self.priced else 0) + _TOLERANCE / 10
             helps = np.flatnonzero((reduced < -1e-7) & (self.place < 0))
             done = close or not len(helps)
             if not done:
@@ -127,23 +168,24 @@ class _Sifter:
         z[inside] = answer.x[self.place[inside]]
         missed = answer.objective if not self.goals else (answer.objective + answer.x[self.goal]) / _ELASTIC
         value = -bound * self.unit if self.goals else bound
-        return _Sifted(float(value), float(missed), z, reduced)
+        short = len(self.low)
+        rows = answer.x[:short] - answer.x[short : 2 * short]
+        return _Sifted(float(value), float(missed), rows, z, reduced)
 
     def _price(self, answer: Priced) -> tuple[Floats, float]:
         """Reduced costs of all units, and the bound these prices prove."""
         rows = len(self.low)
-        limit = _ELASTIC if self.goals else 1.0
-        y = np.clip(answer.prices[:rows], -limit, limit)
+        y = np.clip(answer.prices[:rows], -self.elastic, self.elastic)
         y[(y < 0) & np.isinf(self.high)] = 0.0
         y_cut = np.minimum(answer.prices[rows:], 0.0)
-        reduced = -(self.scaled @ y)
+        reduced = self.cost - self.scaled @ y
         if self.groups:
             reduced -= self.cut @ y_cut
         lower = float(
             np.where(y > 0, y * self.low, np.where(y < 0, y * np.where(np.isinf(self.high), 0.0, self.high), 0.0)).sum()
         )
         lower += float(sum(price * most for price, (_members, most) in zip(y_cut, self.groups, strict=True)))
-        lower += float(np.minimum(reduced, 0.0).sum())
+        lower += float((np.minimum(reduced, 0.0) * self.upper).sum())
         if self.goals:
             lower += min(0.0, -1.0 - float(self.goal_column @ y)) * self.most
         return reduced, lower

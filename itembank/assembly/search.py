@@ -83,7 +83,9 @@ def deal(matrix: Matrix, forms: int, random: np.random.Generator, first: Floats 
     members: list[list[int]] = [[] for _ in range(forms)]
     order = random.permutation(matrix.size)
     if first is not None:
-        order = order[np.argsort(-first[order], kind="stable")]
+        # Dealt in the order of what they count for, those alike go to all forms evenly.
+        alike = matrix.columns[order] @ (0.5 ** np.arange(matrix.columns.shape[1]))
+        order = order[np.lexsort((alike, -np.round(2 * first[order])))]
     sizes = matrix.singles.sum(axis=1)[matrix.kinds[order]] if matrix.size else np.zeros(0, dtype=np.int64)
     big, small = order[sizes > 1], order[sizes == 1]
     room = dict(enumerate(_share(matrix)))

@@ -143,15 +143,15 @@ class Priced:
 class GrowingProgram:
     """Minimise cost · x with row_low <= A x <= row_high, 0 <= x <= upper, where columns and rows come as they are needed.
 
-    Every row has two elastic columns that cost `elastic` a unit, so there always is an answer; what they hold is what
-    is missed. The basis is kept from one answer to the next.
+    Every row has two elastic columns that cost `elastic[row]` a unit (the first rows columns hold what is missed below, the next
+    what is too much), so there always is an answer. The basis is kept from one answer to the next.
     """
 
-    def __init__(self, row_low: Floats, row_high: Floats, elastic: float) -> None:
+    def __init__(self, row_low: Floats, row_high: Floats, elastic: Floats) -> None:
         self._solver = _solver(0.0, 0.0)
         # Dual simplex at each start: after new columns the basis is still dual feasible only in part; presolve would lose it.
         self._solver.setOptionValue("presolve", "off")
-        self._elastic = elastic
+        self._elastic = float(elastic.max(initial=0.0))
         nothing: NDArray[np.int32] = np.zeros(0, dtype=np.int32)
         self._rows = len(row_low)
         self._solver.addRows(self._rows, row_low, row_high, 0, nothing, nothing, np.zeros(0))
@@ -159,15 +159,15 @@ class GrowingProgram:
         self._columns = 0
         every = np.eye(self._rows)
         for sign in (1.0, -1.0):
-            self.add_columns(sign * every, np.full(self._rows, elastic), np.inf)
+            self.add_columns(sign * every, elastic, np.full(self._rows, np.inf))
 
-    def add_columns(self, dense: Floats, cost: Floats, upper: float) -> range:
+    def add_columns(self, dense: Floats, cost: Floats, upper: Floats) -> range:
         """Add columns (new × rows so far); their indices."""
         many = len(dense)
         line, row = np.nonzero(dense)
         starts = np.searchsorted(line, np.arange(many)).astype(np.int32)
         values = dense[line, row]
-        self._solver.addCols(many, cost, np.zeros(many), np.full(many, upper), len(values), starts, row.astype(np.int32), values)
+        self._solver.addCols(many, cost, np.zeros(many), upper, len(values), starts, row.astype(np.int32), values)
         first, self._columns = self._columns, self._columns + many
         return range(first, first + many)
 

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from itembank.assembly.matrix import Groups, Matrix
+from itembank.assembly.cliques import Flags
+from itembank.assembly.matrix import Floats, Groups, Matrix
+from itembank.assembly.model import Ints
 from itembank.assembly.solve import Program, minimise
 
 
@@ -48,7 +50,24 @@ def solve_whole(
     return WholeForms(found, value, -answer.bound if matrix.goals else max(0.0, float(np.ceil(answer.bound - 0.5))))
 
 
-def _program(matrix: Matrix, forms: int) -> tuple[Program, list[range]]:
+def buy_whole(matrix: Matrix, forms: int, fresh: Flags, cost: Floats, *, seconds: float = 20.0) -> tuple[Ints, float] | None:
+    """The cheapest `fresh` units (as many of each as wanted) beside the others: how many of each, and the proved least cost.
+
+    None: no number of them is enough. Raises `SolverGaveUp`.
+    """
+    program, x = _program(matrix, forms, fresh)
+    for columns in x:
+        for u in np.flatnonzero(fresh):
+            program.cost[columns[int(u)]] = float(cost[u])
+            program.upper[columns[int(u)]] = float(matrix.quota.sum())
+    answer = minimise(program, absolute_gap=0.5, seconds=seconds, any_will_do=True)
+    if answer.x is None:
+        return None
+    counts = sum(np.rint(answer.x[columns.start : columns.stop]).astype(np.int64) for columns in x)
+    return np.where(fresh, counts, 0), answer.bound
+
+
+def _program(matrix: Matrix, forms: int, fresh: Flags | None = None) -> tuple[Program, list[range]]:
     program = Program()
     x = [program.variables(matrix.size, upper=1.0) for _ in range(forms)]
     filled = [np.flatnonzero(matrix.columns[:, r]) for r in range(matrix.columns.shape[1])]
@@ -59,7 +78,7 @@ def _program(matrix: Matrix, forms: int) -> tuple[Program, list[range]]:
             program.row(float(low), [columns[int(u)] for u in inside], values, float(high))
         for clique in matrix.enemies:
             program.row(0.0, [columns[u] for u in clique], [1.0] * len(clique), 1.0)
-    for u in range(matrix.size):
+    for u in range(matrix.size) if fresh is None else (int(u) for u in np.flatnonzero(~fresh)):
         program.row(0.0, [columns[u] for columns in x], [1.0] * forms, 1.0)
     for family in matrix.families:
         program.row(0.0, [columns[u] for columns in x for u in family], [1.0] * (forms * len(family)), 1.0)

@@ -29,7 +29,7 @@ def make_papers(context: JobContext, args: dict[str, Any]) -> dict[str, Any]:
     def begin() -> Iterator[Session]:
         """A transaction at each stop of the recipe: the place to say how far it is, and to stop when asked."""
         nonlocal step
-        context.progress(min(step, 2), 3, STEPS[min(step, 2)])
+        context.progress(100 * min(step, 2), 300, STEPS[min(step, 2)])
         step += 1
         with transaction(context.dbs) as db:
             yield db
@@ -38,7 +38,11 @@ def make_papers(context: JobContext, args: dict[str, Any]) -> dict[str, Any]:
                 detail = {"seed": args["seed"], "blueprint": args["blueprint_id"]}
                 trail.append(db, context.actor, "papers.made", f"paper_set:{set_id}", now=now, detail=detail)
         if step == 1:
-            context.progress(1, 3, STEPS[1])
+            context.progress(100, 300, STEPS[1])
+
+    def tell(share: float) -> None:
+        """How far a long search is; raises where it was cancelled."""
+        context.progress(100 + round(100 * share), 300, STEPS[1])
 
     try:
         made = papers.make_papers(
@@ -49,6 +53,7 @@ def make_papers(context: JobContext, args: dict[str, Any]) -> dict[str, Any]:
             by=context.actor.id or 0,
             forms=int(args["forms"]),
             title=args.get("title") or None,
+            tell=tell,
         )
     except ItemBankError as refusal:
         raise AppError(refusal.message.msgid, **refusal.message.params) from refusal

@@ -8,7 +8,7 @@ from server.bank.words import IMPORTANCES, KINDS
 from server.pages import _, translate
 
 if TYPE_CHECKING:
-    from itembank.assembly.explain import Explanation
+    from itembank.assembly.explanation import Bend, Explanation
 
 
 def explained(explanation: "Explanation") -> dict[str, Any]:
@@ -25,6 +25,9 @@ def explained(explanation: "Explanation") -> dict[str, Any]:
                 "has": s.has,
                 "spent": s.spent,
                 "short": s.short,
+                "difficulty": s.difficulty,
+                "cognitive": s.cognitive,
+                "letter": s.letter,
             }
             for s in explanation.shortages
         ],
@@ -36,20 +39,33 @@ def explained(explanation: "Explanation") -> dict[str, Any]:
                 "importance": m.importance,
                 "difficulty": m.difficulty,
                 "add": m.add,
+                "cognitive": m.cognitive,
+                "letter": m.letter,
             }
             for m in explanation.mends
         ],
-        "contradictions": [
-            {
-                "kind": c.row.kind if c.row else None,
-                "topic": c.row.topic if c.row else None,
-                "importance": c.row.importance if c.row else None,
-                "difficulty": c.row is None,
-                "lower_by": c.lower_by,
-                "raise_by": c.raise_by,
-            }
-            for c in explanation.contradictions
-        ],
+        "contradictions": [_bend(one) for one in explanation.contradictions],
+        "bends": [_bend(one) for one in explanation.bends],
+        "least": explanation.least,
+        "proved": explanation.proved,
+        "checked": explanation.checked,
+    }
+
+
+def _bend(one: "Bend") -> dict[str, Any]:
+    row = one.row
+    return {
+        "kind": row.kind if row else None,
+        "topic": row.topic if row else None,
+        "importance": row.importance if row else None,
+        "difficulty": row.difficulty if row else None,
+        "cognitive": row.cognitive if row else None,
+        "letter": row.letter if row else None,
+        "measure": one.measure,
+        "lower_by": one.lower_by,
+        "raise_by": one.raise_by,
+        "low": one.low,
+        "high": one.high,
     }
 
 
@@ -63,7 +79,20 @@ def cell_words(cell: dict[str, Any], topic_names: dict[str, str]) -> str:
         parts.append(f"{topic} {topic_names.get(topic, '')}".strip())
     if cell.get("importance"):
         parts.append(translate(IMPORTANCES[cell["importance"]]) if cell["importance"] in IMPORTANCES else cell["importance"])
+    if cell.get("cognitive"):
+        parts.append(str(cell["cognitive"]))
+    if cell.get("letter"):
+        parts.append(translate(_("key %(letter)s"), letter=cell["letter"]))
     return " · ".join(parts) or translate(_("the whole paper"))
+
+
+def _graded(cell: dict[str, Any], topic_names: dict[str, str]) -> str:
+    """A demand in words: as a cell, and of which difficulty."""
+    if not cell.get("difficulty") or cell["difficulty"] is True:
+        return cell_words(cell, topic_names)
+    grade = translate(_("difficulty %(grade)s"), grade=cell["difficulty"])
+    others = any(cell.get(name) for name in ("kind", "topic", "importance", "cognitive", "letter"))
+    return f"{cell_words(cell, topic_names)} · {grade}" if others else grade
 
 
 def shortage_sentence(cell: dict[str, Any], topic_names: dict[str, str]) -> str:
@@ -73,7 +102,7 @@ def shortage_sentence(cell: dict[str, Any], topic_names: dict[str, str]) -> str:
             "%(cell)s: %(per_form)s per form × %(forms)s forms = %(wants)s; unspent %(has)s, "
             "reserved or used %(spent)s: %(short)s short."
         ),
-        cell=cell_words(cell, topic_names),
+        cell=_graded(cell, topic_names),
         **{name: cell[name] for name in ("per_form", "forms", "wants", "has", "spent", "short")},
     )
 
@@ -88,12 +117,26 @@ def mend_sentence(mend: dict[str, Any], topic_names: dict[str, str]) -> str:
     )
 
 
-def contradiction_sentence(found: dict[str, Any], topic_names: dict[str, str]) -> str:
-    """Which demand of the blueprint no bank can meet beside the others."""
-    cell = translate(_("the mean difficulty")) if found["difficulty"] else cell_words(found, topic_names)
+def bend_sentence(found: dict[str, Any], topic_names: dict[str, str]) -> str:
+    """Which demand of the blueprint to change, from what to what."""
+    measure = found.get("measure", "count")
+    if measure == "difficulty" or found["difficulty"] is True:
+        cell, unit = translate(_("the mean difficulty")), 100
+    elif measure == "words":
+        cell, unit = translate(_("the characters to read")), 1
+    else:
+        cell, unit = _graded(found, topic_names), 1
+    low, high = found.get("low", 0), found.get("high", 0)
     if found["lower_by"]:
-        return translate(_("%(cell)s: lower the least count by %(by)s per form."), cell=cell, by=found["lower_by"])
-    return translate(_("%(cell)s: raise the highest count by %(by)s per form."), cell=cell, by=found["raise_by"])
+        lower = max(0, low - found["lower_by"])
+        figures = _figures(low, lower, unit)
+        return translate(_("%(cell)s: lower the least per form from %(old)s to %(new)s."), cell=cell, **figures)
+    more = high + found["raise_by"]
+    return translate(_("%(cell)s: raise the most per form from %(old)s to %(new)s."), cell=cell, **_figures(high, more, unit))
+
+
+def _figures(old: int, new: int, unit: int) -> dict[str, str]:
+    return {"old": f"{old / unit:g}", "new": f"{new / unit:g}"}
 
 
 class Sentences:
@@ -110,6 +153,6 @@ class Sentences:
         """See `mend_sentence`."""
         return mend_sentence(cell, self._names)
 
-    def contradiction(self, cell: dict[str, Any]) -> str:
-        """See `contradiction_sentence`."""
-        return contradiction_sentence(cell, self._names)
+    def bend(self, cell: dict[str, Any]) -> str:
+        """See `bend_sentence`."""
+        return bend_sentence(cell, self._names)

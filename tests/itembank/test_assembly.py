@@ -8,7 +8,8 @@ import pytest
 
 from itembank.assembly.audit import audit
 from itembank.assembly.exact import find_forms
-from itembank.assembly.explain import Explanation, common_topic, explain
+from itembank.assembly.explain import explain
+from itembank.assembly.explanation import Explanation, common_topic
 from itembank.assembly.model import build
 from itembank.assembly.pool_item import PoolItem, pool_digest
 from itembank.blueprint import BlueprintBody, demo_blueprint
