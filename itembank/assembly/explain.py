@@ -21,7 +21,7 @@ from itembank.assembly.exact import forms_program
 from itembank.assembly.explanation import Bend, Explanation, Mend, Shortage, common_topic
 from itembank.assembly.find import CELLS, exist, is_alike
 from itembank.assembly.matrix import counted
-from itembank.assembly.mending import bend, bent, buy, buy_exactly, written
+from itembank.assembly.mending import Shop, bend, bent, buy, buy_exactly, written
 from itembank.assembly.model import Ints, Model, build_with_room
 from itembank.assembly.pool_item import PoolItem
 from itembank.assembly.solve import Answer, Program, minimise
@@ -72,7 +72,8 @@ def _explain_large(
     told: Explanation,
 ) -> Explanation:
     """Mends and bends by the elastic programs, each widened a little until forms are found with it, or not called sure."""
-    bought = buy(pool, body, topics, forms, enemies)
+    shop = Shop(pool, body, topics, enemies)
+    bought = buy(shop, forms)
     if bought.missed:
         return replace(told, contradictions=bought.missed)
     mends, least, sure = bought.mends, bought.least, False
@@ -80,14 +81,14 @@ def _explain_large(
     for turn in range(_TURNS):
         some = [pool[p] for p in _some(pool, bought.used, forms * body.item_count)]
         sure = bool(mends) and exist([*some, *written(mends, pool, body, topics)], plain, forms, enemies)
-        exact = buy_exactly(pool, plain, topics, forms, enemies) if not sure and turn == 0 else None
+        exact = buy_exactly(shop, forms) if not sure and turn == 0 else None
         if exact is not None:  # enough of everything in sum, yet not for every single form
             mends, least, sure = exact.mends, exact.least, bool(exact.mends)
         if sure or exact is not None:
             break
         mends = tuple(replace(mend, add=mend.add + max(1, mend.add // 10)) for mend in mends)
     bends, also = tuple[Bend, ...](), True
-    other = bend(pool, body, topics, forms, enemies) if mends else None
+    other = bend(shop, forms) if mends else None
     if other is not None:
         bends, used = other
         also = False

@@ -82,31 +82,22 @@ def writable(pool: Sequence[PoolItem], body: BlueprintBody, topics: Iterable[Top
     return found
 
 
-def buy(
-    pool: Sequence[PoolItem],
-    body: BlueprintBody,
-    topics: Sequence[TopicFacts],
-    forms: int,
-    enemies: Iterable[Iterable[int]] = (),
-) -> Bought:
-    """The fewest questions to add for the sum of `forms` forms; wishes for information are left aside."""
-    shop = _Shop(pool, body, topics, enemies)
+def buy(shop: "Shop", forms: int) -> Bought:
+    """The fewest questions to add for the sum of `forms` forms."""
+    body = shop.body
     matrix, fresh = shop.matrix, shop.fresh
     upper = np.where(fresh, float(forms * body.item_count), 1.0)
     answer = cheapest(matrix, forms, _DEAR * prices(matrix, body), cost=shop.cost, upper=upper)
-    missed = bends_of(answer.missed, matrix, body, shop.leaves, pool, forms)
+    missed = shop.bends(answer.missed, forms)
     used = (p for u in np.flatnonzero(~fresh & (answer.z > _NEAR)) for p in matrix.units[int(u)])
     return Bought(shop.mends(answer.z), 0 if missed else least_number(answer.bound), missed, tuple(used))
 
 
-def buy_exactly(
-    pool: Sequence[PoolItem], body: BlueprintBody, topics: Sequence[TopicFacts], forms: int, enemies: Iterable[Iterable[int]] = ()
-) -> Bought | None:
+def buy_exactly(shop: "Shop", forms: int) -> Bought | None:
     """The same for every single form instead of their sum, by an integer program; None where it is too large or takes too long.
 
     No mends: no questions that could be written are enough.
     """
-    shop = _Shop(pool, body, topics, enemies)
     if shop.matrix.size * forms > _EXACT:
         return None
     try:
@@ -124,16 +115,20 @@ def least_number(cost: float) -> int:
     return max(0, math.ceil(cost / (1 + 4 * _OFF_CENTRE) - 0.01))
 
 
-class _Shop:
-    """The bank's units and those that could be written, in one matrix; `fresh` (units) says which, `cost` for how much."""
+class Shop:
+    """The bank's units and those that could be written, in one matrix; `fresh` (units) says which, `cost` for how much.
+
+    Wishes for information are left aside.
+    """
 
     def __init__(
         self, pool: Sequence[PoolItem], body: BlueprintBody, topics: Sequence[TopicFacts], enemies: Iterable[Iterable[int]]
     ) -> None:
-        self.topics, self.size = topics, len(pool)
+        self.topics, self.body, self.size = topics, body, len(pool)
         self.new = writable(pool, body, topics)
         self.leaves = [topic.code for topic in topics if topic.is_leaf]
         everything = [*pool, *(one.item for one in self.new)]
+        self.demands = rows(body, [*(item.topic for item in pool), *self.leaves])
         self.matrix = without_information(build_matrix(everything, body, enemies, self.leaves), body)
         self.fresh = np.array([unit[0] >= len(pool) for unit in self.matrix.units], dtype=bool)
         middle = (body.difficulty.low + body.difficulty.high) / 200 if body.difficulty else 3.0
@@ -150,19 +145,28 @@ class _Shop:
             found.append(Mend(q.kind, topic, one.leaves, importance, q.difficulty, amount, q.cognitive, q.letter))
         return tuple(sorted(found, key=lambda mend: (-mend.add, mend.topic, mend.kind, mend.difficulty)))
 
+    def bends(self, missed: Floats, forms: int) -> tuple[Bend, ...]:
+        """What is missed over all forms, as changes of each form's demands, in whole steps that are enough."""
+        found = []
+        for r in np.flatnonzero(np.abs(missed) > _NEAR):
+            step = 100 / self.body.item_count if r == self.matrix.grade else 1.0
+            by = math.ceil(abs(float(missed[r])) / forms * step - _NEAR)
+            row = self.demands[int(r)] if r < len(self.demands) else None
+            measure: Measure = "count" if row else "difficulty" if r == self.matrix.grade else "words"
+            low, high = _bounds(row, measure, self.body)
+            lower, higher = (by, 0) if missed[r] > 0 else (0, by)
+            found.append(Bend(row, lower, higher, measure, low, high))
+        return tuple(sorted(found, key=lambda one: -max(one.lower_by, one.raise_by)))
 
-def bend(
-    pool: Sequence[PoolItem], body: BlueprintBody, topics: Sequence[TopicFacts], forms: int, enemies: Iterable[Iterable[int]] = ()
-) -> tuple[tuple[Bend, ...], tuple[int, ...]] | None:
+
+def bend(shop: "Shop", forms: int) -> tuple[tuple[Bend, ...], tuple[int, ...]] | None:
     """The cheapest changes of the demands, and the positions then used; None where only other sections would help."""
-    leaves = [topic.code for topic in topics if topic.is_leaf]
-    matrix = without_information(build_matrix(pool, body, enemies, leaves), body)
+    matrix, body = shop.matrix.only(np.flatnonzero(~shop.fresh)), shop.body
     answer = cheapest(matrix, forms, prices(matrix, body))
     if (np.abs(answer.missed[: len(kind_counts(body))]) > _NEAR).any():
         return None
-    found = bends_of(answer.missed, matrix, body, leaves, pool, forms)
     used = (p for u in np.flatnonzero(answer.z > _NEAR) for p in matrix.units[int(u)])
-    return found, tuple(used)
+    return shop.bends(answer.missed, forms), tuple(used)
 
 
 def _importance(one: Writable, topics: Sequence[TopicFacts]) -> str:
@@ -186,23 +190,6 @@ def prices(matrix: Matrix, body: BlueprintBody) -> Floats:
     for row in range(matrix.grade + 1, len(each)):
         each[row] = 1.0 / max(float(np.abs(matrix.columns[:, row]).mean()) if matrix.size else 1.0, 1e-9)
     return each
-
-
-def bends_of(
-    missed: Floats, matrix: Matrix, body: BlueprintBody, leaves: Sequence[str], pool: Sequence[PoolItem], forms: int
-) -> tuple[Bend, ...]:
-    """What is missed over all forms, as changes of each form's demands, in whole steps that are enough."""
-    demands = rows(body, [*(item.topic for item in pool), *leaves])
-    found = []
-    for r in np.flatnonzero(np.abs(missed) > _NEAR):
-        step = 100 / body.item_count if r == matrix.grade else 1.0
-        by = math.ceil(abs(float(missed[r])) / forms * step - _NEAR)
-        row = demands[int(r)] if r < len(demands) else None
-        measure: Measure = "count" if row else "difficulty" if r == matrix.grade else "words"
-        low, high = _bounds(row, measure, body)
-        lower, higher = (by, 0) if missed[r] > 0 else (0, by)
-        found.append(Bend(row, lower, higher, measure, low, high))
-    return tuple(sorted(found, key=lambda one: -max(one.lower_by, one.raise_by)))
 
 
 def _bounds(row: Row | None, measure: Measure, body: BlueprintBody) -> tuple[int, int]:
