@@ -120,18 +120,18 @@ def topics_from_weights(topics: Iterable[TopicFacts], depth: int, total: int) ->
 
 
 def demo_blueprint(topics: Sequence[TopicFacts], *, title: str) -> BlueprintBody:
-    """12 single × 5, 4 multiple × 6, 4 true/false × 4 marks: 20 items, 100 marks, 20 minutes, pass 60, three forms."""
+    """30 single, 10 multiple, 10 true/false × 2 marks: 50 items, 100 marks, 60 minutes, pass 60, three forms."""
     return BlueprintBody(
         title=title,
         sections=(
-            Section(kind="single", count=12, marks_each=5_00),
-            Section(kind="multiple", count=4, marks_each=6_00),
-            Section(kind="true_false", count=4, marks_each=4_00),
+            Section(kind="single", count=30, marks_each=2_00),
+            Section(kind="multiple", count=10, marks_each=2_00),
+            Section(kind="true_false", count=10, marks_each=2_00),
         ),
-        topics=topics_from_weights(topics, 2, 20),
+        topics=topics_from_weights(topics, 2, 50),
         difficulty=DifficultyBand(low=2_00, high=4_00),
         max_per_leaf=2,
-        duration_ms=20 * 60_000,
+        duration_ms=60 * 60_000,
     )
 
 

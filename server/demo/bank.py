@@ -53,7 +53,7 @@ def load(dbs: Databases, keyring: Keyring, house: House, now: datetime) -> int:
         lifecycle.approve_batch(db, batch_id, by=second, read=batch.sample, now=now, note="抽样审读，未见问题。")
         intake.publish_batch(db, batch_id, by=second, now=now)
         body = demo_blueprint(load_topics(db, get_bank(db, bank_id)), title="电工四级理论知识试卷")
-        return intake.store_blueprint(db, bank_id, body, name="电工四级 20 题", by=manager, now=now).id
+        return intake.store_blueprint(db, bank_id, body, name="电工四级 50 题", by=manager, now=now).id
 
 
 def make_filed_set(

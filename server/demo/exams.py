@@ -32,10 +32,10 @@ from server.sitting.shelf import paper_of
 from server.sitting.store import store_for
 from server.sitting.writer import Writer
 
-DURATION_MS = 20 * MINUTE_MS
+DURATION_MS = 60 * MINUTE_MS
 FINISHED, OPEN, NEXT_WEEK = 24, 24, 12
 ALL_DAY = replace(SessionProfile(), late_entrant_gets_full_time=True, identity_check=False)
-"""The open exam session lets visitors of the demo in at any time, with the full twenty minutes."""
+"""The open exam session lets visitors of the demo in at any time, with the full hour."""
 
 
 def plan(db: Session, house: House) -> int:
@@ -164,7 +164,7 @@ class Simulation:
     def _answer_all(self, plans: list[Plans]) -> None:
         """One question after another, everybody side by side; four of five hand in."""
         for step in range(max(length for _no, length, _plan in plans)):
-            self.clock.advance(self.rng.uniform(18, 40))
+            self.clock.advance(self.rng.uniform(20, 60))
             commands = [
                 Operations(self.exam_session_id, no, epoch=1, ops=[Op(op=step + 1, item=plan[step][0], value=plan[step][1])])
                 for no, length, plan in plans

@@ -24,7 +24,7 @@ log = structlog.get_logger()
 
 EVERY_S = 20.0
 LOW_MS = 6 * MINUTE_MS
-FULL_MS = 18 * MINUTE_MS
+FULL_MS = 55 * MINUTE_MS
 REASON = "示范系统：保持考场开放"
 
 

@@ -47,7 +47,7 @@ def run(settings: Settings, *, reset: bool) -> None:
     keyring = open_keys(dbs, settings, clock.now())
     house = _house(dbs)
     if house is None:
-        print("Loading the demo: a bank of 248 items, three exam sessions, sixty candidates …", flush=True)
+        print("Loading the demo: a bank of 500 items, three exam sessions, sixty candidates …", flush=True)
         house = load(dbs, keyring, clock.now())
     with reading(dbs) as db:
         session = _open_session(db, house)

@@ -42,7 +42,7 @@ def counted(house: House) -> Iterator[list[str]]:
 def test_the_list_narrows_and_swaps_its_block_only(house: House, bank: str) -> None:
     client = house.act("writer")
     everything = client.get(f"{bank}/items").text
-    assert "<strong>248</strong>" in everything
+    assert "<strong>500</strong>" in everything
     found = client.get(f"{bank}/items?q=PLC&kind=true_false", headers={"hx-request": "true"}).text
     assert "<html" not in found
     assert "PLC" in found
@@ -96,7 +96,7 @@ def test_export_is_audited(house: House, bank: str) -> None:
     assert answer.content[:2] == b"PK"
     with house.db() as db:
         row = db.exec(select(AuditRow).where(AuditRow.verb == "items.exported")).one()
-    assert row.detail == {"items": 46, "filter": "kind=true_false"}
+    assert row.detail == {"items": 100, "filter": "kind=true_false"}
 
 
 def write(house: House, bank: str, who: str = "writer", then: str = "submit", **changes: str) -> str:

@@ -16,7 +16,7 @@ def test_import_to_sealed_and_filed_forms(empty_house: House) -> None:
     batch = import_items(house, bank_id)
     assert "题库还没有试题" in house.act("manager").get(bank).text, "a staged import shows nowhere"
     approve(house, bank_id, batch)
-    assert ">248<" in house.act("manager").get(bank).text
+    assert ">500<" in house.act("manager").get(bank).text
 
     set_page = make_papers(house, bank, make_blueprint(house, bank))
     shown = house.act("manager").get(set_page).text

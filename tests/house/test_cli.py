@@ -38,7 +38,7 @@ def test_from_nothing_to_a_batch_that_waits(jikao: CliRunner) -> None:
     items = ("import", str(CONTENT / "items.xlsx"), *bank, "--figures", str(CONTENT / "figures"))
     code, said = run(jikao, *items)
     assert code == 0
-    assert "248 items wait as batch 1" in said
+    assert "500 items wait as batch 1" in said
     code, said = run(jikao, *items)
     assert code == 1
     assert "was imported into DG4 before" in said

@@ -8,8 +8,11 @@ import pytest
 from sqlalchemy import func
 from sqlmodel import col, select
 
-from itembank import papers
+from itembank import lint, papers
 from itembank.exchange import xlsx
+from itembank.formulas import OPEN
+from itembank.similarity import bands
+from itembank.similarity.index import Index
 from itembank.tables import Bank, Blueprint, LedgerEntry
 from server import migrations
 from server.clock import FakeClock
@@ -55,9 +58,24 @@ def test_the_content_is_as_promised() -> None:
     assert not isinstance(items, list)
     assert not isinstance(tree, list)
     kinds = [item.body.kind for item in items.items]
-    assert {kind: kinds.count(kind) for kind in set(kinds)} == {"single": 156, "multiple": 46, "true_false": 46}
-    assert sum(bool(item.body.media) for item in items.items) >= 12
-    assert sum("<table" in item.body.stem_html for item in items.items) >= 8
+    assert {kind: kinds.count(kind) for kind in set(kinds)} == {"single": 300, "multiple": 100, "true_false": 100}
+    assert sum(bool(item.body.media) for item in items.items) >= 22
+    assert sum("<table" in item.body.stem_html for item in items.items) >= 16
+    assert sum(OPEN in item.body.stem_html for item in items.items) >= 40
+    lints = [lint.lint_item(item.body, item.key, item.source) for item in items.items]
+    assert [
+        found for item in items.items for found in lint.lint(item.body, item.key, item.source) if found.severity != "hint"
+    ] == []
+    assert lint.lint_batch(lints) == []
+
+
+def test_no_two_items_are_near_duplicates() -> None:
+    figures = {path.name: path.read_bytes() for path in (bank.CONTENT / "figures").iterdir()}
+    found = xlsx.sort_items((bank.CONTENT / "items.xlsx").read_bytes(), figures=figures)
+    assert len(found.items) == 500
+    index: Index[int] = Index()
+    index.add([item.row for item in found.items], [bands.texts_of(item.body).whole for item in found.items])
+    assert list(index.pairs(0.6)) == []
 
 
 def test_three_exam_sessions_of_sixty(world: World) -> None:
@@ -83,10 +101,10 @@ def test_the_open_exam_session_stays_open(world: World) -> None:
             row = db.get(ExamSession, 2)
             assert row is not None
             terms = exam_of(row).terms
-        order = [[slot, [1, 2, 3, 4]] for slot in range(1, 21)]
+        order = [[slot, [1, 2, 3, 4]] for slot in range(1, 51)]
         assert writer.do(Arrive(2, 1, device="pc-1")).ok
         assert writer.do(Open(2, 1, device="pc-1", page="page-0001", terms=terms, order=order)).ok
-        for minutes in (16, 17, 17):
+        for minutes in (56, 50, 50):
             world.clock.advance(minutes * 60)
             keeper.once()
         with reading(world.dbs) as db:
@@ -113,7 +131,7 @@ def test_the_bank_gives_next_week_s_forms_and_then_says_why_not(world: World) ->
     assert isinstance(third, papers.MakeResult)
     refused = make(seed=4)
     assert isinstance(refused, papers.Infeasible)
-    assert {(one.kind, one.short) for one in refused.shortages} >= {("multiple", 2), ("true_false", 2)}
+    assert {(one.kind, one.short) for one in refused.shortages} >= {("single", 60), ("multiple", 20), ("true_false", 20)}
     with reading(world.dbs) as db:
         claims = db.exec(select(LedgerEntry.family_id).where(col(LedgerEntry.ended_at).is_(None))).all()
-    assert len(claims) == len(set(claims)) == 180
+    assert len(claims) == len(set(claims)) == 450

@@ -11,7 +11,7 @@ from sqlmodel import select
 
 from itembank import intake, lifecycle, syllabus
 from itembank.assembly.pool_item import PoolItem
-from itembank.blueprint import BlueprintBody, TopicFacts, demo_blueprint
+from itembank.blueprint import BlueprintBody, DifficultyBand, Section, TopicFacts, topics_from_weights
 from itembank.exchange.item_row import ImportedItem
 from itembank.items import write_body, write_key
 from itembank.pool import load_topics
@@ -124,6 +124,22 @@ def add_items(dbs: Databases, keyring: Keyring, bank_id: int, wanted: Sequence[P
     return batch_id
 
 
+def twenty_items(facts: Sequence[TopicFacts], *, title: str) -> BlueprintBody:
+    """12 single × 5, 4 multiple × 6, 4 true/false × 4 marks: 20 items, 100 marks, 20 minutes, pass 60, three forms."""
+    return BlueprintBody(
+        title=title,
+        sections=(
+            Section(kind="single", count=12, marks_each=5_00),
+            Section(kind="multiple", count=4, marks_each=6_00),
+            Section(kind="true_false", count=4, marks_each=4_00),
+        ),
+        topics=topics_from_weights(facts, 2, 20),
+        difficulty=DifficultyBand(low=2_00, high=4_00),
+        max_per_leaf=2,
+        duration_ms=20 * 60_000,
+    )
+
+
 def stored_bank(
     dbs: Databases,
     keyring: Keyring,
@@ -132,20 +148,20 @@ def stored_bank(
     body: BlueprintBody | None = None,
     **columns: object,
 ) -> StoredBank:
-    """A bank with these questions and the demo blueprint (or `body`)."""
+    """A bank with these questions and a blueprint of twenty items (or `body`)."""
     bank_id = empty_bank(dbs, facts, **columns)
     batch_id = add_items(dbs, keyring, bank_id, wanted)
     with transaction(dbs) as db:
         bank = db.get_one(Bank, bank_id)
         tree = load_topics(db, bank)
-        plan = body or demo_blueprint(tree, title="电工四级理论")
+        plan = body or twenty_items(tree, title="电工四级理论")
         row = intake.store_blueprint(db, bank_id, plan, name="示范方案", by=MANAGER, now=NOW)
         return StoredBank(bank_id, row.id, batch_id, tree)
 
 
 def small_body(facts: Sequence[TopicFacts], *, forms: int = 2) -> BlueprintBody:
     """Five items: 3 single × 20, 1 multiple × 20, 1 true/false × 20; no topic demands."""
-    plan = demo_blueprint(facts, title="小卷").model_dump()
+    plan = twenty_items(facts, title="小卷").model_dump()
     plan["sections"] = [
         {"kind": "single", "count": 3, "marks_each": 20_00},
         {"kind": "multiple", "count": 1, "marks_each": 20_00},

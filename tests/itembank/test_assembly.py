@@ -12,11 +12,11 @@ from itembank.assembly.explain import explain
 from itembank.assembly.explanation import Explanation, common_topic
 from itembank.assembly.model import build
 from itembank.assembly.pool_item import PoolItem, pool_digest
-from itembank.blueprint import BlueprintBody, demo_blueprint
+from itembank.blueprint import BlueprintBody
 from tests.itembank import banks
 
 TREE = banks.topics()
-DEMO = demo_blueprint(TREE, title="示范")
+DEMO = banks.twenty_items(TREE, title="示范")
 Forms = list[list[PoolItem]]
 
 

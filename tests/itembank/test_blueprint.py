@@ -3,10 +3,10 @@ from typing import Any
 import pytest
 
 from itembank.blueprint import BlueprintBody, check, counts_from_weights, demo_blueprint, is_under, rows
-from tests.itembank.banks import topics
+from tests.itembank.banks import topics, twenty_items
 
 TREE = topics()
-DEMO = demo_blueprint(TREE, title="示范")
+DEMO = twenty_items(TREE, title="示范")
 
 
 def changed(**values: Any) -> BlueprintBody:
@@ -14,6 +14,14 @@ def changed(**values: Any) -> BlueprintBody:
 
 
 def test_the_demo_blueprint_fits_its_syllabus() -> None:
+    fifty = demo_blueprint(TREE, title="示范")
+    assert check(fifty, TREE) == []
+    assert [(s.kind, s.count) for s in fifty.sections] == [("single", 30), ("multiple", 10), ("true_false", 10)]
+    assert sum(s.count * s.marks_each for s in fifty.sections) == fifty.total_marks == 100_00
+    assert (fifty.item_count, sum(t.low for t in fifty.topics), fifty.duration_ms) == (50, 50, 60 * 60_000)
+
+
+def test_twenty_items_fit_their_syllabus() -> None:
     assert check(DEMO, TREE) == []
     assert DEMO.item_count == 20
     assert sum(s.count * s.marks_each for s in DEMO.sections) == 100_00

@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 
-from itembank.blueprint import BlueprintBody, check, demo_blueprint, rows
-from tests.itembank.banks import topics
+from itembank.blueprint import BlueprintBody, check, rows
+from tests.itembank.banks import topics, twenty_items
 
 TREE = topics()
 
 
 def changed(**values: Any) -> BlueprintBody:
-    return BlueprintBody.model_validate(demo_blueprint(TREE, title="示范").model_dump() | values)
+    return BlueprintBody.model_validate(twenty_items(TREE, title="示范").model_dump() | values)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,6 @@ from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, func, select
 
 from itembank import intake, keys, lifecycle, papers, tables
-from itembank.blueprint import demo_blueprint
 from itembank.intake import Source
 from itembank.pool import get_bank, load_pool, load_topics
 from itembank.tables import BatchState, ImportBatch, Item, ItemVersion
@@ -143,7 +142,7 @@ def test_a_syllabus_is_stored_as_it_stands_and_again_as_a_new_version(dbs: Datab
 def test_a_blueprint_that_does_not_fit_is_refused(sqlite_dbs: Databases) -> None:
     bank_id = banks.empty_bank(sqlite_dbs, TREE)
     with transaction(sqlite_dbs) as db, pytest.raises(intake.InvalidBlueprint):
-        intake.store_blueprint(db, bank_id, demo_blueprint(banks.topics(), title="x"), name="x", by=1, now=banks.NOW)
+        intake.store_blueprint(db, bank_id, banks.twenty_items(banks.topics(), title="x"), name="x", by=1, now=banks.NOW)
 
 
 UPDATES = [

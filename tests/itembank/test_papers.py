@@ -16,7 +16,6 @@ from sqlalchemy import Engine, event, update
 from sqlmodel import Session, col, func, select
 
 from itembank import keys, papers, sealing
-from itembank.blueprint import demo_blueprint
 from itembank.passport import NEXT, WrongState, may_become
 from itembank.pool import get_bank, load_pool
 from itembank.runway import runway
@@ -346,8 +345,8 @@ def test_an_unknown_blueprint(lite: tuple[Databases, StoredBank]) -> None:
         papers.make_papers(partial(transaction, dbs), 999, seed=1, now=NOW, by=MANAGER)
 
 
-def test_the_demo_body_is_what_is_stored(lite: tuple[Databases, StoredBank]) -> None:
+def test_the_body_is_what_is_stored(lite: tuple[Databases, StoredBank]) -> None:
     dbs, bank = lite
     with Session(dbs.read) as db:
         case = papers.load_case(db, bank.blueprint_id)
-    assert case.body == demo_blueprint(case.topics, title="电工四级理论")
+    assert case.body == banks.twenty_items(case.topics, title="电工四级理论")

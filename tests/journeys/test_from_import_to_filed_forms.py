@@ -20,7 +20,7 @@ from tests.live import LiveServer
 
 pytestmark = pytest.mark.browser
 
-ITEMS, LEAVES, CANDIDATES = 248, 50, 12
+ITEMS, LEAVES, CANDIDATES = 500, 50, 12
 
 
 def mistakes(desk: Desk) -> list[list[str]]:
