@@ -42,15 +42,16 @@ def test_an_edit_replaces_and_a_used_one_stays(house: House, bank: str) -> None:
 
 def test_what_the_bank_lacks_is_said_cell_by_cell(house: House, bank: str) -> None:
     blueprint = make_blueprint(house, bank)
-    make_papers(house, bank, blueprint, forms="10")
-    making = ask_for_papers(house, bank, blueprint, forms="3")
+    for _set in range(2):
+        make_papers(house, bank, blueprint, forms="9")
+    making = ask_for_papers(house, bank, blueprint, forms="9")
     shown = house.act("manager").get(making).text
-    assert "题库无法组出 3 套这样的卷面" in shown
+    assert "题库无法组出 9 套这样的卷面" in shown
     assert "缺少什么" in shown
     assert "最少的补充办法" in shown
     assert "新命" in shown
     with house.db() as db:
-        assert len(db.exec(select(LedgerEntry)).all()) == 200
+        assert len(db.exec(select(LedgerEntry)).all()) == 360
 
 
 def test_runway_is_shown_after_papers_were_made(house: House, bank: str) -> None:
