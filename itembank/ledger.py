@@ -67,28 +67,24 @@ def reserve(db: Session, scope: str, claims: Iterable[Claim], *, reusable: bool,
     if stale:
         return stale
     insert = postgresql.insert if db.get_bind().dialect.name == "postgresql" else sqlite.insert
-    won: set[tuple[int, int]] = set()
-    for start in range(0, len(wanted), _ROWS_PER_INSERT):
-        rows = [
-            {
-                "scope": scope,
-                "family_id": claim.family_id,
-                "slot": claim.slot,
-                "item_id": claim.item_id,
-                "form_id": claim.form_id,
-                "reusable": reusable,
-                "claimed_at": now,
-                "claimed_by": by,
-            }
-            for claim in wanted[start : start + _ROWS_PER_INSERT]
-        ]
-        statement = (
-            insert(LedgerEntry)
-            .values(rows)
-            .on_conflict_do_nothing()
-            .returning(col(LedgerEntry.family_id), col(LedgerEntry.form_id))
-        )
-        won.update((row[0], row[1]) for row in db.execute(statement))
+    rows = [
+        {
+            "scope": scope,
+            "family_id": claim.family_id,
+            "slot": claim.slot,
+            "item_id": claim.item_id,
+            "form_id": claim.form_id,
+            "reusable": reusable,
+            "claimed_at": now,
+            "claimed_by": by,
+        }
+        for claim in wanted
+    ]
+    if not rows:
+        return frozenset()
+    # Rows as parameters, not as VALUES: the statement is compiled once for all time, not within every transaction.
+    statement = insert(LedgerEntry).on_conflict_do_nothing().returning(col(LedgerEntry.family_id), col(LedgerEntry.form_id))
+    won = {(row[0], row[1]) for row in db.execute(statement, rows)}
     return frozenset(claim.family_id for claim in wanted if (claim.family_id, claim.form_id) not in won)
 
 

@@ -15,27 +15,27 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import update
-from sqlmodel import Session, col, func, select
+from sqlalchemy import insert
+from sqlmodel import Session
 
-from itembank import keys, ledger, sealing
+from itembank import ledger
 from itembank.assembly.audit import audit
 from itembank.assembly.pool_item import PoolItem, pool_digest
 from itembank.blueprint import BlueprintBody, TopicFacts
 from itembank.errors import ItemBankError, NotFound, msg
-from itembank.items import ItemBody
 from itembank.keys import cancel_item, correct_key, key_package
-from itembank.packages import aad_of, compose, load_media, load_slots, public_package
-from itembank.passport import Step, archive, burn, file_form, get_forms, move, paper_set_ready, refuse_form, review_form, withdraw
+from itembank.packages import public_package
+from itembank.passport import archive, burn, file_form, paper_set_ready, refuse_form, review_form, withdraw
 from itembank.pool import Pool, get_bank, load_pool, load_topics, scope_of
-from itembank.tables import Bank, Blueprint, Form, FormSlot, FormState, FormStep, LedgerEntry, PaperSet, ReusePolicy
+from itembank.seals import ClaimsLost, SameFormExists, seal
+from itembank.tables import Bank, Blueprint, Form, FormSlot, FormState, FormStep, PaperSet, ReusePolicy
 
 if TYPE_CHECKING:
     from itembank.assembly.explanation import Explanation, Mend, Shortage
 
 # fmt: off
 __all__ = [
-    "LABELS", "AuditFailed", "Choice", "ClaimsLost", "Infeasible", "MakeResult", "SameFormExists", "TooContested",
+    "LABELS", "Around", "AuditFailed", "Choice", "ClaimsLost", "Infeasible", "MakeResult", "SameFormExists", "TooContested",
     "Transactions", "archive", "burn", "cancel_item", "choose", "correct_key", "file_form", "key_package",
     "load_case", "make_papers", "paper_set_ready", "public_package", "refuse_form", "review_form", "seal", "store",
     "withdraw", "within",
@@ -61,23 +61,6 @@ class AuditFailed(ItemBankError):
     def __init__(self, faults: Sequence[str]) -> None:
         super().__init__(msg("The recount of the forms failed: %(faults)s", faults="; ".join(faults)))
         self.faults = tuple(faults)
-
-
-class ClaimsLost(ItemBankError):
-    """A form no longer holds all its items (it was swept or withdrawn) and cannot be sealed."""
-
-    def __init__(self, form_id: int) -> None:
-        super().__init__(msg("Form %(form_id)s no longer holds its items.", form_id=form_id))
-        self.form_id = form_id
-
-
-class SameFormExists(ItemBankError):
-    """A form with exactly these questions was sealed before."""
-
-    def __init__(self, form_id: int, other_id: int) -> None:
-        super().__init__(msg("Form %(a)s asks exactly what form %(b)s asks.", a=form_id, b=other_id))
-        self.form_id = form_id
-        self.other_id = other_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +123,18 @@ class Choice:
     objective: str
 
 
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What long work wants besides: `read` makes sessions that lock nothing, `tell` hears how far a search is (see `choose`)."""
+
+    read: Transactions
+    tell: Callable[[float], None]
+
+
+def _nobody(_share: float) -> None:
+    pass
+
+
 def within(db: Session) -> Transactions:
     """`begin` for a caller that wants everything in its own open transaction: tests, small jobs."""
     return lambda: nullcontext(db)
@@ -154,17 +149,17 @@ def make_papers(
     by: int,
     forms: int | None = None,
     title: str | None = None,
-    tell: Callable[[float], None] = lambda _share: None,
+    around: "Around | None" = None,
 ) -> MakeResult | Infeasible:
     """Assemble disjoint forms and reserve their items. `forms` None: as many as the blueprint says.
 
     The same seed on the same pool gives the same forms. A clash means that somebody took an item between reading and
-    storing: read again, solve again without it. `tell`: see `choose`. Raises `NotFound`, `TooContested`.
+    storing: read again, solve again without it. Raises `NotFound`, `TooContested`.
     """
     for attempt in range(1, _ATTEMPTS + 1):
-        with begin() as db:
+        with (around.read if around else begin)() as db:
             case = load_case(db, blueprint_id)
-        choice = choose(case, forms or case.body.forms, seed, tell)
+        choice = choose(case, forms or case.body.forms, seed, around.tell if around else _nobody)
         if isinstance(choice, Infeasible):
             return choice
         with begin() as db:
@@ -187,7 +182,7 @@ def load_case(db: Session, blueprint_id: int) -> Case:
     return Case(bank, blueprint_id, blueprint.digest, body, load_pool(db, bank), load_topics(db, bank))
 
 
-def choose(case: Case, forms: int, seed: int, tell: Callable[[float], None] = lambda _share: None) -> Choice | Infeasible:
+def choose(case: Case, forms: int, seed: int, tell: Callable[[float], None] = _nobody) -> Choice | Infeasible:
     """Find the forms, or why there are none. Pure; seconds of work for large banks.
 
     `tell` hears now and then how much of a search's allowance is gone; what it raises ends the search.
@@ -245,7 +240,7 @@ def store(
         marks = [(n, s.marks_each) for n, s in enumerate(case.body.sections, 1) for _ in range(s.count)]
         for form, chosen in zip(made, choice.forms, strict=True):
             db.add(FormStep(form_id=form.id, state=FormState.COMPOSED, at=now, by=by))
-            db.add_all(_slots(form.id, chosen, marks))
+            db.execute(insert(FormSlot), _slots(form.id, chosen, marks))
         db.flush()
         claims = [
             ledger.Claim(item.family_id, case.pool.slots.get(item.family_id, 0), item.item_id, form.id)
@@ -259,58 +254,17 @@ def store(
     return made
 
 
-def _slots(form_id: int, chosen: Sequence[PoolItem], marks: Sequence[tuple[int, int]]) -> list[FormSlot]:
+def _slots(form_id: int, chosen: Sequence[PoolItem], marks: Sequence[tuple[int, int]]) -> list[dict[str, int]]:
+    """Rows: one statement for all of them, since the write lock is held meanwhile."""
     return [
-        FormSlot(
-            form_id=form_id,
-            slot=n,
-            item_version_id=item.item_version_id,
-            item_id=item.item_id,
-            family_id=item.family_id,
-            section=section,
-            marks=each,
-        )
+        {
+            "form_id": form_id,
+            "slot": n,
+            "item_version_id": item.item_version_id,
+            "item_id": item.item_id,
+            "family_id": item.family_id,
+            "section": section,
+            "marks": each,
+        }
         for n, (item, (section, each)) in enumerate(zip(chosen, marks, strict=True), 1)
     ]
-
-
-def seal(db: Session, paper_set_id: int, keyring: sealing.Keyring, *, now: datetime, by: int) -> tuple[str, ...]:
-    """Freeze and seal every form of a set (封卷); their digests, by label.
-
-    Paper and keys go into two envelopes, each under a fresh key of its own, wrapped for two purposes. Raises
-    `ClaimsLost`, `SameFormExists`, `WrongState`, `NotFound`.
-    """
-    papers = db.get(PaperSet, paper_set_id)
-    if papers is None:
-        raise NotFound("paper set", paper_set_id)
-    blueprint = db.get(Blueprint, papers.blueprint_id)
-    if blueprint is None:
-        raise NotFound("blueprint", papers.blueprint_id)
-    body = BlueprintBody.model_validate(blueprint.body)
-    digests = tuple(_seal_form(db, form, papers.title, body, keyring, Step(now, by)) for form in get_forms(db, paper_set_id))
-    db.execute(update(PaperSet).where(col(PaperSet.id) == paper_set_id, col(PaperSet.sealed_at).is_(None)).values(sealed_at=now))
-    return digests
-
-
-def _seal_form(db: Session, form: Form, title: str, body: BlueprintBody, keyring: sealing.Keyring, step: Step) -> str:
-    slots = load_slots(db, form.id)
-    held = select(func.count()).where(
-        LedgerEntry.form_id == form.id, col(LedgerEntry.ended_at).is_(None), col(LedgerEntry.burned_at).is_(None)
-    )
-    if db.exec(held).one() != len(slots):
-        raise ClaimsLost(form.id)
-    digests = frozenset[str]().union(*(ItemBody.model_validate(version.body).media for _, version in slots))
-    package = compose(form, title, body, slots, load_media(db, digests))
-    other = db.exec(select(Form.id).where(Form.digest == package.digest)).first()
-    if other is not None:
-        raise SameFormExists(form.id, other)
-    aad = aad_of(form, package.digest)
-    paper = sealing.canonical_json(package.model_dump(mode="json"))
-    answers = sealing.canonical_json(keys.snapshot(db, keyring, [version.id for _, version in slots]))
-    values = {
-        "digest": package.digest,
-        "sealed": sealing.seal_envelope(keyring, sealing.PAPER, paper, aad),
-        "sealed_keys": sealing.seal_envelope(keyring, sealing.ANSWER_KEY, answers, aad),
-    }
-    move(db, form.id, FormState.SEALED, step, **values)
-    return package.digest

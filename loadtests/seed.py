@@ -17,7 +17,7 @@ from pathlib import Path
 from sqlalchemy import bindparam, insert, update
 from sqlmodel import Session, col, select
 
-from itembank import intake, lifecycle, papers, syllabus
+from itembank import intake, lifecycle, papers, seals, syllabus
 from itembank.blueprint import BlueprintBody, Section
 from itembank.exchange.item_row import ImportedItem
 from itembank.items import write_body, write_key
@@ -176,13 +176,16 @@ def _items(counts: tuple[int, int, int]) -> list[ImportedItem]:
 
 
 def _papers(dbs: Databases, keyring: Keyring, blueprint: int, now: datetime) -> int:
-    made = papers.make_papers(functools.partial(transaction, dbs), blueprint, seed=1, now=now, by=MANAGER)
+    around = papers.Around(functools.partial(reading, dbs), lambda _share: None)
+    made = papers.make_papers(functools.partial(transaction, dbs), blueprint, seed=1, now=now, by=MANAGER, around=around)
     if isinstance(made, papers.Infeasible):
         raise RuntimeError(f"the fixture bank does not give the forms: {made.shortages}")
+    with reading(dbs) as db:
+        prepared = seals.prepare(db, made.paper_set_id, keyring)
     with transaction(dbs) as db:
         for form_id in made.form_ids:
             papers.review_form(db, form_id, by=SECOND, now=now)
-        papers.seal(db, made.paper_set_id, keyring, now=now, by=MANAGER)
+        seals.store(db, made.paper_set_id, prepared, now=now, by=MANAGER)
         for form_id in made.form_ids:
             papers.file_form(db, form_id, f"LOAD-{form_id}", by=MANAGER, now=now)
     return made.paper_set_id

@@ -12,7 +12,7 @@ from itembank.tables import Form
 from server.audit import trail
 from server.bank.runway_view import runway_of
 from server.bank.shortage_words import explained
-from server.db import transaction
+from server.db import reading, transaction
 from server.errors import AppError
 from server.jobs import JobContext
 from server.pages import _
@@ -23,22 +23,24 @@ STEPS = (_("Reading the bank"), _("Choosing items"), _("Reserving items"))
 def make_papers(context: JobContext, args: dict[str, Any]) -> dict[str, Any]:
     """Make and reserve a paper set; the result names it, or says what the bank lacks."""
     now = context.clock.now()
-    step = 0
+
+    @contextmanager
+    def read() -> Iterator[Session]:
+        """Reading locks nothing. Progress: a place to stop when asked."""
+        context.progress(0, 300, STEPS[0])
+        with reading(context.dbs) as db:
+            yield db
+        context.progress(100, 300, STEPS[1])
 
     @contextmanager
     def begin() -> Iterator[Session]:
-        """A transaction at each stop of the recipe: the place to say how far it is, and to stop when asked."""
-        nonlocal step
-        context.progress(100 * min(step, 2), 300, STEPS[min(step, 2)])
-        step += 1
+        """The transaction that stores the set, and the trail's row with it."""
+        context.progress(200, 300, STEPS[2])
         with transaction(context.dbs) as db:
             yield db
-            # The trail's row belongs to the transaction that stored the set.
             for set_id in {row.paper_set_id for row in db.identity_map.values() if isinstance(row, Form)}:
                 detail = {"seed": args["seed"], "blueprint": args["blueprint_id"]}
                 trail.append(db, context.actor, "papers.made", f"paper_set:{set_id}", now=now, detail=detail)
-        if step == 1:
-            context.progress(100, 300, STEPS[1])
 
     def tell(share: float) -> None:
         """How far a long search is; raises where it was cancelled."""
@@ -53,7 +55,7 @@ def make_papers(context: JobContext, args: dict[str, Any]) -> dict[str, Any]:
             by=context.actor.id or 0,
             forms=int(args["forms"]),
             title=args.get("title") or None,
-            tell=tell,
+            around=papers.Around(read, tell),
         )
     except ItemBankError as refusal:
         raise AppError(refusal.message.msgid, **refusal.message.params) from refusal

@@ -6,14 +6,14 @@ from fastapi import APIRouter, Form, Request, Response
 from pydantic import BaseModel, Field
 from sqlmodel import Session
 
-from itembank import papers, passport
+from itembank import passport, seals
 from itembank.tables import Form as FormRow
 from server.audit import trail
 from server.auth.staff import Staff
 from server.bank import runway_view, withdrawals
 from server.bank.paper_view import day
 from server.bank.scope import PaperMaker, Withdrawer, library, own_bank, own_papers
-from server.db import Db, transaction
+from server.db import Db, reading, transaction
 from server.errors import FieldError, Invalid, NotFound
 from server.pages import _, redirect
 
@@ -56,14 +56,16 @@ def review(
 
 
 @router.post("/seal")
-def seal(request: Request, db: Db, who: PaperMaker, bank_id: int, paper_set_id: int) -> Response:
-    """Freeze and seal all forms of the set."""
-    row = own_papers(db, own_bank(db, who, bank_id), paper_set_id)
+def seal(request: Request, who: PaperMaker, bank_id: int, paper_set_id: int) -> Response:
+    """Freeze and seal all forms of the set: encrypted first, then stored in a short transaction."""
     state = request.app.state
     now = state.clock.now()
-    with library():
-        digests = papers.seal(db, row.id, state.keyring, now=now, by=who.person_id)
-    trail.append(db, who.actor, "papers.sealed", f"paper_set:{row.id}", now=now, detail={"digests": list(digests)})
+    with reading(state.dbs) as db, library():
+        row = own_papers(db, own_bank(db, who, bank_id), paper_set_id)
+        prepared = seals.prepare(db, row.id, state.keyring)
+    with transaction(state.dbs) as db, library():
+        digests = seals.store(db, paper_set_id, prepared, now=now, by=who.person_id)
+        trail.append(db, who.actor, "papers.sealed", f"paper_set:{paper_set_id}", now=now, detail={"digests": list(digests)})
     said = _("The forms are sealed. Enter the filing numbers when they come.")
     return redirect(request, f"/bank/{bank_id}/papers/{paper_set_id}", said)
 
