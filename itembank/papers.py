@@ -119,8 +119,8 @@ class Choice:
     spread: float
     bound: float
     bank_digest: str
-    method: str
-    objective: str
+    method: str = "exact"
+    objective: str = "spread"
 
 
 @dataclass(frozen=True, slots=True)
