@@ -249,7 +249,7 @@ class RowReader:
         return item_columns.YES_NO.get(text, False)
 
     def _html(self, kind: str, options: list[str]) -> list[str]:
-        """The stem's HTML, then the options', pictures in place."""
+        """The stem's HTML, then the options', pictures in place; figures that stand nowhere in the text on lines of their own."""
         stem = self._cell_html("stem", self.texts["stem"])
         loose = [digest for name in ("stem", "figures") for digest in self._pictures_at(name)]
         for name in filter(None, re.split(r"[;；,，、\n]+", self.texts.get("figures", ""))):
@@ -258,7 +258,7 @@ class RowReader:
                 self._no_picture("figures", name.strip())
             elif digest not in markup.media_of(stem):
                 loose.append(digest)
-        stem += "".join(map(cells.picture, dict.fromkeys(loose)))
+        stem = "<br>".join([*filter(None, [stem]), *map(cells.picture, dict.fromkeys(loose))])
         if KINDS[kind].fixed_options:
             self._check_truth_options(options)
             return [stem]

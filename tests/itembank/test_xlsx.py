@@ -387,7 +387,7 @@ def test_pictures_by_name_in_the_text_and_embedded() -> None:
     found = taken(sheet(HEAD, named), figures={"阀 门.PNG": PNG, "b.png": PNG + b"x", "unused.png": PNG + b"y"})
     (item,) = found.items
     one, two = sorted(found.figures, key=lambda digest: len(found.figures[digest].data))
-    assert item.body.stem_html == f'见<img src="media:{one}">，应（ ）。<img src="media:{two}">'
+    assert item.body.stem_html == f'见<img src="media:{one}">，应（ ）。<br><img src="media:{two}">'
     assert item.body.media == {one, two} == set(found.figures)
     assert found.figures[one].type == "image/png"
 

@@ -110,6 +110,18 @@ def approve(second: Desk, address: str) -> None:
     expect(stat(second, "Approved items")).to_have_text(str(ITEMS))
 
 
+def see_a_formula(manager: Desk) -> None:
+    """The preview shows it typeset, once, with MathML beside it; the list shows it on one line."""
+    page = manager.go("/bank/1/items?q=戴维南等效电压")
+    expect(page.locator("main")).to_contain_text("等效电阻 R0 分别为")
+    page.get_by_role("link", name=re.compile("戴维南等效电压")).click()
+    formulas = page.locator(".stem .math")
+    expect(formulas).to_have_count(2)
+    for formula in formulas.all():
+        expect(formula.locator(".katex")).to_have_count(1)
+        expect(formula.locator("math")).to_have_count(1)
+
+
 def store_blueprint(manager: Desk) -> None:
     """The sums follow what is typed."""
     page = manager.go("/bank/1/papers")
@@ -190,6 +202,7 @@ def test_from_import_to_filed_forms(
     manager, second, officer = desk("bank", "en"), desk("bank2", "en"), desk("officer", "en")
     import_syllabus(manager, folder)
     approve(second, import_items(manager, folder))
+    see_a_formula(manager)
     store_blueprint(manager)
     papers = make_forms(manager)
     prepare_exam(officer, folder)

@@ -36,6 +36,7 @@ export function typeset(root) {
 }
 
 function render(formula) {
+  if ("done" in formula.dataset) return; // asked for twice before KaTeX was there
   const tex = formula.textContent;
   formula.dataset.done = "";
   try {
