@@ -65,7 +65,7 @@ faults: env-test ## what an exam must survive: 5,000 power cuts, 1,000 races of 
 	@JIKAO_RACES=1000 .venv/bin/pytest -q tests/faults/test_races.py tests/faults/test_disk_full.py
 	@.venv/bin/pytest -q -m slow tests/journeys/client tests/house/test_rehearsal.py
 	@.venv/bin/python -m tests.faults.held
-	@.venv/bin/pytest -q -n 3 tests/faults/test_real_outages.py
+	@.venv/bin/pytest -q -n 3 -m slow tests/faults/test_real_outages.py tests/faults/test_processes.py -k 'not chaos'
 	@.venv/bin/python -m tests.faults.chaos --database sqlite --blows $$(($(BLOWS) / 2))
 	@.venv/bin/python -m tests.faults.chaos --database postgresql --blows $$(($(BLOWS) - $(BLOWS) / 2))
 	@.venv/bin/python -m tests.faults.processes --blows $$(($(BLOWS) / 5))

@@ -272,7 +272,7 @@ class Chaos:
         for key, events in journals.items():
             ends = [event for event in events if event.kind in END_KINDS]
             receipts = self.ledger.receipts.get(key[1], [])
-            if len(ends) != 1 or len({json.dumps(one) for one in receipts}) != 1:
+            if len(ends) != 1 or len({json.dumps(one, sort_keys=True) for one in receipts}) != 1:
                 problems.append(f"{key}: {len(ends)} ends, receipts {receipts[:3]}")
         return problems
 

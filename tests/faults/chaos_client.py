@@ -61,6 +61,8 @@ class Candidate:
         self.state = "new"
         self.stop = self.gone = False
         """Hand in and end; go away without handing in."""
+        self.reloads = 0.01
+        """How often the page is loaded anew instead of sending."""
         self._bound = RETRY_S[0]
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
@@ -73,7 +75,7 @@ class Candidate:
                 self.outbox.append({"submit": True})
             elif not self.stop and len(self.outbox) < 30:
                 self.outbox += [self._change() for _ in range(self.rng.choice((1, 1, 2, 5)))]
-            if not self.stop and self.rng.random() < 0.01:
+            if not self.stop and self.rng.random() < self.reloads:
                 await self.open()
             await self.send()
             await asyncio.sleep(self.rng.uniform(0.02, 0.2))

@@ -21,6 +21,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from types import CodeType
 from typing import Any
@@ -218,16 +219,17 @@ def _make_template(path: Path) -> None:
     migrations.upgrade(f"sqlite:///{path}")
 
 
-def run(mutations: Sequence[Mutation], quick: bool, at_once: int = 2) -> dict[str, str | None]:
-    """Mutation name -> what noticed it. Raises when one does not apply."""
+def run(mutations: Sequence[Mutation], quick: bool, template: Path | None = None, at_once: int = 2) -> dict[str, str | None]:
+    """Mutation name -> what noticed it. Raises when one does not apply. `template`: an empty, migrated SQLite file."""
     for mutation in mutations:
         spec = Path(*mutation.module.split(".")).with_suffix(".py")
         mutated(spec.read_text(encoding="utf-8"), mutation)
     found: dict[str, str | None] = {}
     with tempfile.TemporaryDirectory(dir=MEMORY) as name:
         folder = Path(name)
-        template = folder / "template.db"
-        os.waitpid(forked(lambda: _make_template(template), folder / "template.json"), 0)
+        if template is None:
+            template = folder / "template.db"
+            os.waitpid(forked(partial(_make_template, template), folder / "template.json"), 0)
         running: dict[int, Mutation] = {}
         left = list(mutations)
         while left or running:
@@ -261,6 +263,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Seeded mistakes, each of which must be noticed.")
     parser.add_argument("--only", nargs="*", default=[])
     parser.add_argument("--quick", action="store_true", help="a handful, by the scripted sequences alone")
+    parser.add_argument("--template", type=Path, help="an empty, migrated SQLite file; made when not given")
     parser.add_argument("--tests-against", help="only the ordinary tests, against one mutation")
     given = parser.parse_args()
     if given.tests_against:
@@ -268,7 +271,7 @@ def main() -> None:
     wanted = QUICK if given.quick else given.only
     chosen = [one for one in ALL if not wanted or one.name in wanted]
     began = time.monotonic()
-    found = run(chosen, given.quick)
+    found = run(chosen, given.quick, given.template)
     living = [name for name, by in found.items() if by is None]
     print(f"{len(found)} mutations, {len(found) - len(living)} noticed, {len(living)} live; {time.monotonic() - began:.0f} s")
     if not wanted:

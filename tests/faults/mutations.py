@@ -188,7 +188,11 @@ TIME = [
         "times",
         ("the_time_before_the_opening_too", "gap.until - max(gap.since, opened_at)", "gap.until - gap.since"),
         ("no_minute_to_come_back", "max(lost, gap.until + RETURN_MS - closing)", "lost"),
-        ("a_credit_without_limit", "    if lost > gap.limit_ms:\n", "    if False:\n"),
+        (
+            "the_minute_beyond_the_limit",
+            "return min(max(lost, gap.until + RETURN_MS - closing), gap.limit_ms)",
+            "return max(lost, gap.until + RETURN_MS - closing)",
+        ),
         ("an_outage_after_the_end", "if closing + grace_ms <= gap.since or (", "if ("),
     ),
     *_in(

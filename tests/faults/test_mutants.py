@@ -13,9 +13,9 @@ from tests.faults.mutants import QUICK, mutated
 from tests.faults.mutations import ALL
 
 
-def test_a_handful_is_noticed() -> None:
-    command = [sys.executable, "-m", "tests.faults.mutants", "--quick"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=200)
+def test_a_handful_is_noticed(sqlite_template: Path) -> None:
+    command = [sys.executable, "-m", "tests.faults.mutants", "--quick", "--template", str(sqlite_template)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"{len(QUICK)} mutations, {len(QUICK)} noticed, 0 live" in done.stdout
 

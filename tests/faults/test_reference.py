@@ -6,4 +6,4 @@ from tests.faults import machine
 
 
 def test_writer_and_reference_model_agree(dbs: Databases, clock: FakeClock) -> None:
-    machine.run(dbs, clock, examples=15 if dbs.is_sqlite else 8)
+    machine.run(dbs, clock, examples=8 if dbs.is_sqlite else 4)

@@ -1,6 +1,9 @@
 """Outages and doubtful clocks against a real database of each kind: noted once, credited once, nobody closed before (I3, I4)."""
 
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,7 +17,7 @@ from server.db import Databases, reading, transaction
 from server.keyring import Keyring
 from server.sitting import doubt, outages
 from server.sitting.closer import Closer
-from server.sitting.commands import Op, Operations, Outcome, Pause
+from server.sitting.commands import Force, Op, Operations, Outcome, Pause
 from server.sitting.doubt import Offsets
 from server.sitting.reading import board_rows, sitting_story
 from server.sitting.store import store_for
@@ -155,6 +158,63 @@ def test_i4_a_process_whose_record_is_old_holds_everything(server: Server, exam:
     assert vigil.hold(exam.id) == "outage"
     server.closer.tick()
     assert vigil.hold(exam.id) is None
+
+
+def test_i4_the_hold_lasts_until_every_credit_is_stored(server: Server, exam: Exam, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk is full when the credits are to be stored: nobody is told so, everybody stays held, and the next round credits."""
+    server.clock.advance(60)
+    vigil = server.closer.vigil
+
+    def full(_connection: Any) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(server.writer.store, "commit", full)
+    server.closer.tick()
+    assert (vigil.hold(exam.id), server.effects(exam)[0][0].applied_at) == ("outage", None)
+    monkeypatch.undo()
+    server.closer.tick()
+    assert (vigil.hold(exam.id), server.effects(exam)[0][0].affected) == (None, PEOPLE)
+
+
+def test_i4_the_hold_lasts_until_what_waits_is_stored(server: Server, exam: Exam, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer that came while the credits were stored is still on its way: it must not meet the end of the hold."""
+    server.clock.advance(60)
+    commit, let_through = server.writer.store.commit, threading.Event()
+    waiting: list[Future[Outcome]] = []
+
+    def slowly(connection: Any) -> None:
+        if waiting:
+            assert let_through.wait(20)
+        else:
+            waiting.append(server.writer.submit(Operations(exam.id, 1, epoch=1, ops=[Op(1, item=1, value=[1])])))
+        commit(connection)
+
+    monkeypatch.setattr(server.writer.store, "commit", slowly)
+    server.closer.tick()
+    assert server.closer.vigil.hold(exam.id) == "outage"
+    let_through.set()
+    assert waiting[0].result(20).ok
+    assert wait_until(lambda: server.writer.drained)
+    server.closer.tick()
+    assert server.closer.vigil.hold(exam.id) is None
+
+
+def wait_until(holds: Callable[[], bool]) -> bool:
+    for _attempt in range(500):
+        if holds():
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def test_an_outage_without_anybody_at_work_holds_nobody(server: Server, exam: Exam) -> None:
+    for no in range(1, PEOPLE + 1):
+        assert server.writer.do(Force(exam.id, no, actor=ANNA, reason="收卷")).ok
+    server.clock.advance(60)
+    server.closer.vigil.look()
+    with reading(server.dbs) as db:
+        assert len(db.exec(select(Outage)).all()) == 1
+    assert (server.effects(exam), server.closer.vigil.hold(exam.id)) == ([], None)
 
 
 def test_more_than_the_limit_is_not_credited(server: Server, exam: Exam) -> None:

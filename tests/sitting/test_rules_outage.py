@@ -55,6 +55,12 @@ def test_i4_what_an_outage_gives_back(since: int, until: int, credit: int) -> No
     assert fold(*run.key, run.events) == run.sitting
 
 
+def test_i4_the_minute_to_come_back_counts_towards_the_limit() -> None:
+    run = opened()
+    assert outage(run, CLOSING - 1_000, CLOSING + 29_000, limit=45_000).ok
+    assert run.sitting.closes_at == CLOSING + 45_000
+
+
 def test_i4_the_clock_stood_anyway_during_a_pause() -> None:
     run = opened()
     run.do(Pause(*run.key, actor=ANNA, reason="停电"), MIDDLE)
