@@ -8,7 +8,7 @@ export UV_SYSTEM_CERTS := 1
 export UV_NO_PROGRESS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset test check env env-test env-load bench bench-bank load load-locust faults soak mutants screenshots migration-check reference clean
+.PHONY: help demo demo-reset test check env env-test env-load bench bench-bank load load-locust faults races soak mutants screenshots migration-check reference clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -70,6 +70,9 @@ faults: env-test ## what an exam must survive: 5,000 power cuts, 1,000 races of 
 	@.venv/bin/python -m tests.faults.chaos --database postgresql --blows $$(($(BLOWS) - $(BLOWS) / 2))
 	@.venv/bin/python -m tests.faults.processes --blows $$(($(BLOWS) / 5))
 	@.venv/bin/python -m tests.faults.browser --sittings 6 --rounds 10
+
+races: env-test ## 200 assemblies at once on a small bank, processes killed at random, on SQLite and PostgreSQL
+	@.venv/bin/python -m tests.faults.assemblies
 
 soak: env-test ## the state machine beside the reference model, and the memory of a serving process, MINUTES each on each database
 	@.venv/bin/python -m tests.faults.soak --minutes $(MINUTES)
