@@ -144,15 +144,15 @@ class Candidate:
         await asyncio.sleep(self.rng.uniform(0, self._bound))
         self._bound = min(2 * self._bound, RETRY_S[1])
 
-    async def ask(self, method: str, path: str, value: Any) -> Answer:
-        """One request on a kept connection; (0, {}) when nothing sensible came back, 502 when nobody listens."""
+    async def ask(self, method: str, path: str, value: Any, within: float = 10) -> Answer:
+        """One request on a kept connection; (0, {}) when nothing sensible came back in time, 502 when nobody listens."""
         body = json.dumps(value).encode()
         head = (
             f"{method} /exam/api/{path} HTTP/1.1\r\nhost: 127.0.0.1:{self.port}\r\ncookie: {self.cookie}\r\n"
             f"sec-fetch-site: same-origin\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
         )
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(within):
                 if self._writer is None or self._reader is None:
                     self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self.port, limit=1 << 22)
                 self._writer.write(head.encode() + body)

@@ -43,6 +43,8 @@ class Processes(Chaos):
             self.settings["JIKAO_REDIS_URL"] = redis.url
         self.pulses: list[tuple[int, int, dict[str, Any]]] = []
         """(entry number, status, body) of each pulse that came back."""
+        self.held_since: dict[int, float] = {}
+        """By entry number, when its present pulse was asked for (monotonic seconds)."""
         self.exits: list[float] = []
         """Seconds an orderly end took."""
 
@@ -117,7 +119,8 @@ class Processes(Chaos):
         version = -1
         try:
             while True:
-                status, body = await holder.ask("GET", f"pulse?epoch=0&v={version}", {})
+                self.held_since[entry_no] = time.monotonic()
+                status, body = await holder.ask("GET", f"pulse?epoch=0&v={version}", {}, within=90)
                 self.pulses.append((entry_no, status, body))
                 version = body.get("version", version)
                 if status != 200:

@@ -1,6 +1,7 @@
 """Several serving processes: orderly ends under load, deaths, and Redis that does what it likes (I9)."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from random import Random
@@ -56,7 +57,9 @@ async def some_accepted(made: Processes) -> None:
 
 async def stopped(made: Processes) -> None:
     """SIGTERM: every held pulse is answered by a jittered retry or by what it waited for, nothing is cut off."""
-    await asyncio.sleep(2.5)  # until everybody holds one that knows of the last page load
+    async with asyncio.timeout(120):  # until everybody holds one: asked a while ago, so a serving process has it
+        while len(made.held_since) < SOME or time.monotonic() - max(made.held_since.values()) < 2:
+            await asyncio.sleep(0.1)
     before = len(made.pulses)
     await made.ask_to_stop()
     first: dict[int, tuple[int, Any]] = {}

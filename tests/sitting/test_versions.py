@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Iterator
-from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -112,6 +111,7 @@ def test_facts_renewed_for_many_are_read_once_and_no_more_often_than_said(
         assert known is not None
         assert known.may_have_rung(to_ms(clock.now()))
         event.listen(dbs.read, "before_cursor_execute", count)
+        asked = time.monotonic()
         facts = await asyncio.gather(*(hub.renewed(exam_session) for _ in range(500)))
         assert (set(facts), len(begun)) == ({known}, 1)
         with transaction(dbs) as db:
@@ -124,7 +124,7 @@ def test_facts_renewed_for_many_are_read_once_and_no_more_often_than_said(
                 assert exam.open
                 assert not exam.may_have_rung(to_ms(clock.now()))
         assert len(begun) == 4
-        assert all(later - earlier > RENEW_S * 0.9 for earlier, later in pairwise(begun))
+        assert begun[-1] - asked > RENEW_S * 2.99  # a thread may begin late, none begins early
         hub._adopt({exam_session: known})  # a look that began earlier and comes later
         assert hub.known_exam(exam_session) == exam
         await hub.stop()
