@@ -57,9 +57,10 @@ async def some_accepted(made: Processes) -> None:
 
 async def stopped(made: Processes) -> None:
     """SIGTERM: every held pulse is answered by a jittered retry or by what it waited for, nothing is cut off."""
-    async with asyncio.timeout(120):  # until everybody holds one: asked a while ago, so a serving process has it
-        while len(made.held_since) < SOME or time.monotonic() - max(made.held_since.values()) < 2:
-            await asyncio.sleep(0.1)
+    for _attempt in range(1_200):  # until everybody holds one: asked a while ago, so a serving process has it
+        if len(made.held_since) == SOME and time.monotonic() - max(made.held_since.values()) > 2:
+            break
+        await asyncio.sleep(0.1)
     before = len(made.pulses)
     await made.ask_to_stop()
     first: dict[int, tuple[int, Any]] = {}
