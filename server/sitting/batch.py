@@ -50,19 +50,20 @@ class Batch:
 
     def read(self, jobs: Sequence[Queued]) -> None:
         """Lock and read what the commands are about, and the stored operations they may repeat."""
-        keys = sorted({job.command.key for job in jobs})
+        of_jobs = [job.command.key for job in jobs]
+        keys = sorted(set(of_jobs))
         self.mates = len(keys) < len(jobs)
         self.before = self.store.load(self.connection, keys, self.kept_sittings)
         self.now = dict(self.before)
         wanted = []
-        for job in jobs:
+        for job, key in zip(jobs, of_jobs, strict=True):
             command = job.command
             if isinstance(command, Operations):
-                sitting = self.before.get(command.key)
+                sitting = self.before.get(key)
                 if sitting is not None and (command.epoch < sitting.epoch or command.ops[0].op <= sitting.ack):
-                    wanted.append((*command.key, command.epoch, command.ops[0].op, command.ops[-1].op))
+                    wanted.append((*key, command.epoch, command.ops[0].op, command.ops[-1].op))
             elif isinstance(command, Carry):
-                wanted.append((*command.key, command.epoch, command.ops[0].op, command.ops[-1].op))
+                wanted.append((*key, command.epoch, command.ops[0].op, command.ops[-1].op))
         if wanted:
             self.seen = self.store.seen(self.connection, wanted)
 

@@ -61,10 +61,18 @@ def read_head(head: bytes) -> Head | None:
     return Head(asked.cookies, int(lengths[0])) if int(lengths[0]) <= BODY_MAX else None
 
 
+class Said:
+    """The lines that uvicorn adds to every answer, shared by all connections."""
+
+    headers: object = None
+    lines = b""
+
+
 class QuickProtocol(HttpToolsProtocol):
-    """`api` is set by `protocol_for`."""
+    """`api` and `said` are set by `protocol_for`."""
 
     api: CandidateApi
+    said: Said
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -177,8 +185,10 @@ class QuickProtocol(HttpToolsProtocol):
 
     def _common(self) -> bytes:
         """The date, and whatever else uvicorn adds to every answer."""
-        lines = b"".join([b"%s: %s\r\n" % pair for pair in self.server_state.default_headers])
-        return lines + b"connection: close\r\n" if self._last else lines
+        said, headers = self.said, self.server_state.default_headers
+        if said.headers is not headers:  # uvicorn makes a new list once a second
+            said.headers, said.lines = headers, b"".join([b"%s: %s\r\n" % pair for pair in headers])
+        return said.lines + b"connection: close\r\n" if self._last else said.lines
 
     def _write(self, answer: bytes) -> None:
         if not self.transport.is_closing():
@@ -206,4 +216,4 @@ class QuickProtocol(HttpToolsProtocol):
 
 def protocol_for(api: CandidateApi) -> type[asyncio.Protocol]:
     """uvicorn's `http`: a protocol that hands saves to `api`."""
-    return type("QuickProtocol", (QuickProtocol,), {"api": api})
+    return type("QuickProtocol", (QuickProtocol,), {"api": api, "said": Said()})

@@ -20,7 +20,7 @@ import structlog
 from server.clock import Clock
 from server.sitting.batch import Batch
 from server.sitting.commands import Command, Hold, Key, Outcome
-from server.sitting.sql import Connection, Store, to_ms, trouble
+from server.sitting.sql import Connection, Store, trouble
 from server.sitting.state import Sitting
 
 log = structlog.get_logger()
@@ -61,7 +61,8 @@ class Writer:
         self.batches = 0
         self.commands = 0
         self._queue: deque[Job] = deque()
-        self._wake = threading.Condition()
+        self._lock = threading.RLock()
+        self._wake = threading.Condition(self._lock)
         self._busy = False
         self._stopping = False
         self._connection: Connection | None = None
@@ -96,7 +97,7 @@ class Writer:
 
     def now_ms(self) -> int:
         """The clock, in Unix ms."""
-        return to_ms(self.clock.now())
+        return self.clock.now_ms()
 
     async def ask(self, command: Command) -> Outcome:
         """Hand over a command and wait, on an event loop."""
@@ -107,7 +108,7 @@ class Writer:
 
     def hand_over(self, command: Command, answer: Answer, loop: asyncio.AbstractEventLoop | None) -> Outcome | None:
         """Hand over a command; `answer` is called once, on `loop` (None: the writer's thread). A refusal is returned at once."""
-        return self._put(Job(command, self.now_ms(), answer, loop))
+        return self._put(Job(command, self.clock.now_ms(), answer, loop))
 
     async def ask_many(self, commands: Sequence[Command]) -> list[Outcome]:
         """The same for several, answered in their order."""
@@ -134,7 +135,7 @@ class Writer:
         return outcomes
 
     def _put(self, job: Job) -> Outcome | None:
-        with self._wake:
+        with self._lock:
             if self._stopping:
                 return Outcome("shutdown")
             if len(self._queue) >= self.capacity:
