@@ -181,7 +181,7 @@ class PostgresStore(Store):
             connection,
             f"SELECT {', '.join('s.' + name for name in columns)} FROM sitting AS s "  # noqa: S608
             f"JOIN unnest(%s::int[], %s::int[]) AS k(a, b) ON s.exam_session_id = k.a AND s.entry_no = k.b {locking}",
-            ([key[0] for key in keys], [key[1] for key in keys]),
+            (_array([key[0] for key in keys]), _array([key[1] for key in keys])),
         )
 
     def _changed(self, connection: Connection, exam_session_ids: list[int], since: datetime) -> Iterable[Sequence[Any]]:
@@ -197,7 +197,7 @@ class PostgresStore(Store):
             "SELECT j.exam_session_id, j.entry_no, j.body, j.head FROM journal_event AS j "
             "JOIN unnest(%s::int[], %s::int[], %s::int[]) AS k(a, b, c) "
             "ON j.exam_session_id = k.a AND j.entry_no = k.b AND j.n = k.c",
-            tuple([row[place] for row in places] for place in range(3)),
+            tuple(_array([row[place] for row in places]) for place in range(3)),
         )
 
     def _journaled(self, connection: Connection, wanted: Sequence[Row]) -> Iterable[Sequence[Any]]:
@@ -206,14 +206,14 @@ class PostgresStore(Store):
             "SELECT j.exam_session_id, j.entry_no, j.body, j.head FROM journal_event AS j "
             "JOIN unnest(%s::int[], %s::int[], %s::int[], %s::int[], %s::int[]) AS k(a, b, c, d, e) "
             "ON j.exam_session_id = k.a AND j.entry_no = k.b AND j.epoch = k.c AND j.op BETWEEN k.d AND k.e",
-            tuple([row[place] for row in wanted] for place in range(5)),
+            tuple(_array([row[place] for row in wanted]) for place in range(5)),
         )
 
     def _insert(self, connection: Connection, table: str, columns: list[str], rows: list[Row]) -> None:
         arrays = ", ".join(f"%s::{_array_type(table, name)}" for name in columns)
         connection.cursor().execute(
             f"INSERT INTO {table} ({', '.join(columns)}) SELECT * FROM unnest({arrays})",  # noqa: S608
-            tuple(list(values) for values in zip(*rows, strict=True)),
+            tuple(map(_array, zip(*rows, strict=True))),
         )
 
     def _update(self, connection: Connection, columns: list[str], rows: list[Row]) -> None:
@@ -223,8 +223,22 @@ class PostgresStore(Store):
         connection.cursor().execute(
             f"UPDATE sitting AS s SET {sets} FROM unnest({arrays}) AS v({', '.join(names)}) "  # noqa: S608
             "WHERE s.exam_session_id = v.exam_session_id AND s.entry_no = v.entry_no",
-            tuple(list(values) for values in zip(*rows, strict=True)),
+            tuple(map(_array, zip(*rows, strict=True))),
         )
+
+
+def _array(values: Sequence[Any]) -> str:
+    """An array of one type as PostgreSQL reads it: the driver's own way asks each element what it is, three times."""
+    first = next((value for value in values if value is not None), None)
+    if isinstance(first, bytes):
+        parts = ["NULL" if value is None else f'"\\\\x{value.hex()}"' for value in values]
+    elif isinstance(first, datetime):
+        parts = ["NULL" if value is None else f'"{value.isoformat()}"' for value in values]
+    elif isinstance(first, str):
+        parts = ["NULL" if value is None else '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"' for value in values]
+    else:
+        parts = ["NULL" if value is None else str(value) for value in values]
+    return f"{{{','.join(parts)}}}"
 
 
 _POSTGRESQL = postgresql.dialect()  # type: ignore[no-untyped-call]
