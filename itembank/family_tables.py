@@ -1,4 +1,4 @@
-"""Near-duplicates waiting for people, what was decided, merged families, and what is in quarantine. See `tables`.
+"""Near-duplicates waiting for people, what was decided, merged families, what is in quarantine, enemies. See `tables`.
 
 A case is opened by the child process that compares; people give opinions; enough equal ones decide it. Nothing is edited but
 the set-once columns of `SET_ONCE`.
@@ -27,6 +27,7 @@ SET_ONCE: Final[dict[str, frozenset[str]]] = {
     "twin_case": frozenset({"decided_at", "verdict"}),
     "family_merge": frozenset({"undone_at", "undone_by", "undo_reason"}),
     "quarantine": frozenset({"lift_asked_at", "lift_asked_by", "lift_reason", "lifted_at", "lifted_by"}),
+    "enemy_group": frozenset({"ended_at", "ended_by", "end_reason"}),
 }
 """As in `tables`."""
 
@@ -125,3 +126,20 @@ class FormHold(SQLModel, table=True):
 
     quarantine_id: int = Field(foreign_key="quarantine.id", primary_key=True)
     form_id: int = Field(foreign_key="form.id", primary_key=True, index=True)
+
+
+class EnemyGroup(SQLModel, table=True):
+    """Items of which one form has one at most, while `ended_at` is NULL."""
+
+    __tablename__ = "enemy_group"
+
+    id: int = Field(default=None, primary_key=True)
+    bank_id: int = Field(foreign_key="bank.id", index=True)
+    items: list[int] = Field(sa_type=JSON)
+    """Item ids, ascending."""
+    reason: str
+    at: datetime = Field(sa_type=UTCDateTime)
+    by: int
+    ended_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    ended_by: int | None = None
+    end_reason: str | None = None

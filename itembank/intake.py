@@ -79,8 +79,20 @@ class Source:
     now: datetime
 
 
-def store_syllabus(db: Session, institution_id: int, tree: syllabus.Syllabus, *, level: int, by: int, now: datetime) -> Syllabus:
-    """Store a checked content table as the next version for its occupation and level."""
+def store_syllabus(
+    db: Session,
+    institution_id: int,
+    tree: syllabus.Syllabus,
+    *,
+    level: int,
+    by: int,
+    now: datetime,
+    was: Mapping[str, int] | None = None,
+) -> Syllabus:
+    """Store a checked content table as the next version for its occupation and level.
+
+    `was`: the topic of the version before that each place (full code) comes from.
+    """
     latest = select(func.max(Syllabus.version)).where(
         Syllabus.institution_id == institution_id,
         Syllabus.occupation_code == tree.occupation_code,
@@ -93,16 +105,17 @@ def store_syllabus(db: Session, institution_id: int, tree: syllabus.Syllabus, *,
         level=level,
         version=(db.exec(latest).one() or 0) + 1,
         title=f"{tree.occupation} {tree.level}",
+        method=tree.method,
         created_at=now,
         created_by=by,
     )
     db.add(row)
     db.flush()
-    _store_areas(db, row.id, tree)
+    _store_areas(db, row.id, tree, was or {})
     return row
 
 
-def _store_areas(db: Session, syllabus_id: int, tree: syllabus.Syllabus) -> None:
+def _store_areas(db: Session, syllabus_id: int, tree: syllabus.Syllabus, was: Mapping[str, int]) -> None:
     ids: dict[str, int] = {}
     leaves: list[dict[str, Any]] = []
     position = 0
@@ -118,6 +131,7 @@ def _store_areas(db: Session, syllabus_id: int, tree: syllabus.Syllabus) -> None
             is_leaf=False,
             weight=None if area.weight is None else round(area.weight * 100),
             ratio=None if area.ratio is None else str(area.ratio),
+            was_id=was.get(code),
         )
         db.add(topic)
         db.flush()
@@ -135,6 +149,7 @@ def _store_areas(db: Session, syllabus_id: int, tree: syllabus.Syllabus) -> None
                     "is_leaf": True,
                     "importance": leaf.importance,
                     "page": leaf.page or None,
+                    "was_id": was.get(f"{code}-{leaf.code}"),
                 }
             )
     db.execute(insert(Topic), leaves)

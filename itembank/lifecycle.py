@@ -18,7 +18,7 @@ from itembank.markup import shown_text
 from itembank.pool import find_same, get_bank
 from itembank.sealing import Keyring
 from itembank.similarity import content_digest
-from itembank.tables import BatchState, Family, ImportBatch, Item, ItemState, ItemVersion, Media, Review, Topic, Vote
+from itembank.tables import Bank, BatchState, Family, ImportBatch, Item, ItemState, ItemVersion, Media, Review, Topic, Vote
 
 VOTES_NEEDED: Final = 2
 _PLAIN_LENGTH: Final = 400
@@ -103,9 +103,10 @@ def may_decide_batch(state: str, by: int, importer: int) -> Message | None:
 def create_item(db: Session, keyring: Keyring, bank_id: int, draft: Draft, *, by: int, now: datetime) -> Item:
     """A new item, first version, own family, as a draft. Raises `InvalidItem`, `SameQuestionExists`, `NotFound`."""
     require_valid(draft.body, draft.key)
-    _require_leaf(db, draft.topic_id)
     digest = content_digest(draft.body).hex()
-    existing = find_same(db, get_bank(db, bank_id, lock=True), [digest])
+    bank = get_bank(db, bank_id, lock=True)
+    _require_leaf(db, bank, draft.topic_id)
+    existing = find_same(db, bank, [digest])
     if existing:
         raise SameQuestionExists(existing[digest])
     family = Family(bank_id=bank_id, created_at=now)
@@ -120,12 +121,16 @@ def create_item(db: Session, keyring: Keyring, bank_id: int, draft: Draft, *, by
 
 def revise(db: Session, keyring: Keyring, item_id: int, draft: Draft, *, by: int, now: datetime) -> ItemVersion:
     """A further version, in the same family, which starts as a draft; the approved one stays in force until then."""
+    bank_id = db.exec(select(Item.bank_id).where(Item.id == item_id)).first()
+    if bank_id is None:
+        raise NotFound("item", item_id)
+    bank = get_bank(db, bank_id, lock=True)  # before the item, as whoever moves the bank to another table does
     item = get_item(db, item_id)
     _require(may_revise(item.state))
     require_valid(draft.body, draft.key)
-    _require_leaf(db, draft.topic_id)
     digest = content_digest(draft.body).hex()
-    existing = find_same(db, get_bank(db, item.bank_id, lock=True), [digest])
+    _require_leaf(db, bank, draft.topic_id)
+    existing = find_same(db, bank, [digest])
     if existing and get_item(db, existing[digest]).family_id != item.family_id:
         raise SameQuestionExists(existing[digest])
     item.current_version += 1
@@ -251,9 +256,10 @@ def _leave(db: Session, item_id: int, state: ItemState) -> None:
     db.flush()
 
 
-def _require_leaf(db: Session, topic_id: int) -> None:
+def _require_leaf(db: Session, bank: Bank, topic_id: int) -> None:
+    """Of the table the bank follows now: it may have gone over to another since the page was loaded."""
     topic = db.get(Topic, topic_id)
-    if topic is None or not topic.is_leaf:
+    if topic is None or not topic.is_leaf or topic.syllabus_id != bank.syllabus_id:
         raise NotFound("knowledge point", topic_id)
 
 

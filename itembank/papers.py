@@ -9,29 +9,34 @@ runway (`runway`). The solver is imported where it is used, so that serving code
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import insert
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
 from itembank import ledger
 from itembank.assembly.audit import audit
-from itembank.assembly.pool_item import PoolItem, pool_digest
+from itembank.assembly.pool_item import PoolItem, information_at, pool_digest
+from itembank.attributes import complete
 from itembank.blueprint import BlueprintBody, TopicFacts
+from itembank.enemies import cliques
 from itembank.errors import ItemBankError, NotFound, msg
 from itembank.keys import cancel_item, correct_key, key_package
 from itembank.packages import public_package
 from itembank.passport import archive, burn, file_form, paper_set_ready, refuse_form, review_form, withdraw
 from itembank.pool import Pool, get_bank, load_pool, load_topics, scope_of
+from itembank.sealing import Keyring
 from itembank.seals import ClaimsLost, SameFormExists, seal
-from itembank.tables import Bank, Blueprint, Form, FormSlot, FormState, FormStep, PaperSet, ReusePolicy
+from itembank.tables import Bank, Blueprint, Form, FormSlot, FormState, FormStep, Item, PaperSet, ReusePolicy
 
 if TYPE_CHECKING:
     from itembank.assembly.explanation import Explanation, Mend, Shortage
+    from itembank.assembly.find import Assembled
+    from itembank.assembly.search import State, Tell
 
 # fmt: off
 __all__ = [
@@ -45,7 +50,9 @@ __all__ = [
 Transactions = Callable[[], AbstractContextManager[Session]]
 
 LABELS: Final = "ABCDEFGHJK"
+ABILITIES: Final = tuple(n / 2 for n in range(-6, 7))
 _ATTEMPTS: Final = 60
+_BATCH: Final = 500
 
 
 class TooContested(ItemBankError):
@@ -109,6 +116,9 @@ class Case:
     body: BlueprintBody
     pool: Pool
     topics: tuple[TopicFacts, ...]
+    syllabus_id: int
+    enemies: tuple[tuple[int, ...], ...] = ()
+    """Item ids: of each group a form has one at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,17 +131,23 @@ class Choice:
     bank_digest: str
     method: str = "exact"
     objective: str = "spread"
+    report: dict[str, Any] | None = None
+    """How they were found, for `PaperSet.report`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """What long work wants besides: `read` makes sessions that lock nothing, `tell` hears how far a search is (see `choose`)."""
+    """What long work wants besides: `read` makes sessions that lock nothing, `tell` hears how far a search is (see `choose`).
+
+    `keyring` opens keys, where a blueprint balances their letters.
+    """
 
     read: Transactions
-    tell: Callable[[float], None]
+    tell: "Tell"
+    keyring: Keyring | None = None
 
 
-def _nobody(_share: float) -> None:
+def _nobody(_state: "State") -> None:
     pass
 
 
@@ -158,7 +174,7 @@ def make_papers(
     """
     for attempt in range(1, _ATTEMPTS + 1):
         with (around.read if around else begin)() as db:
-            case = load_case(db, blueprint_id)
+            case = load_case(db, blueprint_id, around.keyring if around else None)
         choice = choose(case, forms or case.body.forms, seed, around.tell if around else _nobody)
         if isinstance(choice, Infeasible):
             return choice
@@ -172,34 +188,50 @@ def make_papers(
     raise TooContested
 
 
-def load_case(db: Session, blueprint_id: int) -> Case:
-    """Read blueprint, bank, topics and pool. Raises `NotFound`."""
+def load_case(db: Session, blueprint_id: int, keyring: Keyring | None = None) -> Case:
+    """Read blueprint, bank, topics and pool; the keyring opens keys where key letters are balanced. Raises `NotFound`."""
     blueprint = db.get(Blueprint, blueprint_id)
     if blueprint is None:
         raise NotFound("blueprint", blueprint_id)
     bank = get_bank(db, blueprint.bank_id)
     body = BlueprintBody.model_validate(blueprint.body)
-    return Case(bank, blueprint_id, blueprint.digest, body, load_pool(db, bank), load_topics(db, bank))
+    pool = complete(db, load_pool(db, bank), body, keyring)
+    apart = cliques(db, bank.id)
+    return Case(bank, blueprint_id, blueprint.digest, body, pool, load_topics(db, bank), bank.syllabus_id, apart)
 
 
-def choose(case: Case, forms: int, seed: int, tell: Callable[[float], None] = _nobody) -> Choice | Infeasible:
+def choose(case: Case, forms: int, seed: int, tell: "Tell" = _nobody) -> Choice | Infeasible:
     """Find the forms, or why there are none. Pure; seconds of work for large banks.
 
-    `tell` hears now and then how much of a search's allowance is gone; what it raises ends the search.
+    `tell` hears now and then how far it is; what it raises ends the search.
     """
     from itembank.assembly.explain import explain
     from itembank.assembly.find import NoForms, assemble
 
     free, bank_digest = case.pool.free, pool_digest(case.pool.free)
-    found = assemble(free, case.body, forms, seed, tell=tell)
+    found = assemble(free, case.body, forms, seed, enemies=case.enemies, tell=tell)
     if isinstance(found, NoForms):
-        told = explain(free, case.pool.spent, case.body, case.topics, forms, proved=found.proved)
+        told = explain(free, case.pool.spent, case.body, case.topics, forms, enemies=case.enemies, proved=found.proved)
         return Infeasible(forms, bank_digest, told)
     chosen = tuple(in_slot_order([free[position] for position in form], found.body) for form in found.forms)
-    faults = audit(chosen, found.body)
+    faults = audit(chosen, found.body, enemies=case.enemies)
     if faults:
         raise AuditFailed(faults)
-    return Choice(chosen, found.value, found.bound, bank_digest, found.method, found.objective)
+    return Choice(chosen, found.value, found.bound, bank_digest, found.method, found.objective, report_of(found, chosen))
+
+
+def report_of(found: "Assembled", forms: Sequence[Sequence[PoolItem]]) -> dict[str, Any]:
+    """How forms were found. `lowered`: wishes for information beyond the bank, as asked and as met.
+
+    `curves`: what each form tells at `abilities`, with the estimates of now; none where no item is calibrated.
+    """
+    lowered = [{"ability": one.ability, "wished": one.wished, "given": one.given} for one in found.lowered]
+    told: dict[str, Any] = {"method": found.method, "objective": found.objective, "steps": found.steps, "lowered": lowered}
+    told |= {"value": round(found.value, 6), "bound": round(found.bound, 6), "gap": round(found.gap, 6)}
+    if any(item.discrimination for form in forms for item in form):
+        curves = [[round(information_at(form, ability), 4) for ability in ABILITIES] for form in forms]
+        told |= {"abilities": list(ABILITIES), "curves": curves}
+    return told
 
 
 def in_slot_order(form: Sequence[PoolItem], body: BlueprintBody) -> tuple[PoolItem, ...]:
@@ -217,8 +249,13 @@ def in_slot_order(form: Sequence[PoolItem], body: BlueprintBody) -> tuple[PoolIt
 def store(
     db: Session, case: Case, choice: Choice, *, seed: int, now: datetime, by: int, title: str | None = None
 ) -> list[Form] | None:
-    """Store set, forms and slots and claim the items, all or nothing; None when somebody else holds one of them."""
+    """Store set, forms and slots and claim the items, all or nothing.
+
+    None when somebody else holds one of them, or when the bank has come to follow another content table meanwhile.
+    """
     with db.begin_nested() as savepoint:
+        if _follows(db, case.bank.id) != case.syllabus_id:
+            return None
         papers = PaperSet(
             institution_id=case.bank.institution_id,
             bank_id=case.bank.id,
@@ -231,6 +268,7 @@ def store(
             bound=choice.bound,
             made_at=now,
             made_by=by,
+            report=choice.report,
         )
         db.add(papers)
         db.flush()
@@ -238,9 +276,10 @@ def store(
         db.add_all(made)
         db.flush()
         marks = [(n, s.marks_each) for n, s in enumerate(case.body.sections, 1) for _ in range(s.count)]
+        topics = _topics_of(db, choice)
         for form, chosen in zip(made, choice.forms, strict=True):
             db.add(FormStep(form_id=form.id, state=FormState.COMPOSED, at=now, by=by))
-            db.execute(insert(FormSlot), _slots(form.id, chosen, marks))
+            db.execute(insert(FormSlot), _slots(form.id, chosen, marks, topics))
         db.flush()
         claims = [
             ledger.Claim(item.family_id, case.pool.slots.get(item.family_id, 0), item.item_id, form.id)
@@ -254,7 +293,24 @@ def store(
     return made
 
 
-def _slots(form_id: int, chosen: Sequence[PoolItem], marks: Sequence[tuple[int, int]]) -> list[dict[str, int]]:
+def _follows(db: Session, bank_id: int) -> int:
+    """The content table the bank follows, held until the transaction ends."""
+    return db.exec(select(Bank.syllabus_id).where(Bank.id == bank_id).with_for_update(read=True)).one()
+
+
+def _topics_of(db: Session, choice: Choice) -> dict[int, int]:
+    """Item -> the knowledge point it stands on now."""
+    wanted = [item.item_id for form in choice.forms for item in form]
+    found: dict[int, int] = {}
+    for start in range(0, len(wanted), _BATCH):
+        some = select(Item.id, Item.topic_id).where(col(Item.id).in_(wanted[start : start + _BATCH]))
+        found.update(db.exec(some).all())
+    return found
+
+
+def _slots(
+    form_id: int, chosen: Sequence[PoolItem], marks: Sequence[tuple[int, int]], topics: Mapping[int, int]
+) -> list[dict[str, int]]:
     """Rows: one statement for all of them, since the write lock is held meanwhile."""
     return [
         {
@@ -265,6 +321,7 @@ def _slots(form_id: int, chosen: Sequence[PoolItem], marks: Sequence[tuple[int, 
             "family_id": item.family_id,
             "section": section,
             "marks": each,
+            "topic_id": topics[item.item_id],
         }
         for n, (item, (section, each)) in enumerate(zip(chosen, marks, strict=True), 1)
     ]

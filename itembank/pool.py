@@ -43,7 +43,9 @@ class Pool:
 def get_bank(db: Session, bank_id: int, *, lock: bool = False) -> Bank:
     """The bank; raises `NotFound`. `lock`: one at a time until the transaction ends (SQLite's writers always are)."""
     statement = select(Bank).where(Bank.id == bank_id)
-    bank = db.exec(statement.with_for_update() if lock else statement).first()
+    if lock:
+        statement = statement.with_for_update().execution_options(populate_existing=True)
+    bank = db.exec(statement).first()
     if bank is None:
         raise NotFound("bank", bank_id)
     return bank
@@ -95,7 +97,16 @@ def capacity_of(bank: Bank) -> int:
 
 def load_topics(db: Session, bank: Bank) -> tuple[TopicFacts, ...]:
     """The topics of the bank's syllabus, in the order of the table."""
-    found = db.exec(select(Topic).where(Topic.syllabus_id == bank.syllabus_id).order_by(col(Topic.position)))
+    return topics_of(db, bank.syllabus_id)
+
+
+def topics_of(db: Session, syllabus_id: int) -> tuple[TopicFacts, ...]:
+    """The topics of a content table, in its order."""
+    return topic_facts(db.exec(select(Topic).where(Topic.syllabus_id == syllabus_id).order_by(col(Topic.position))))
+
+
+def topic_facts(found: Iterable[Topic]) -> tuple[TopicFacts, ...]:
+    """What a blueprint needs to know of these topics."""
     return tuple(TopicFacts(t.code, t.name, t.depth, t.is_leaf, t.importance, t.weight) for t in found)
 
 

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 from sqlmodel import Session
 
-from itembank.assembly.explain import count_shortages, smallest_mend
-from itembank.assembly.explanation import Explanation
+from itembank.assembly.explain import count_demands, count_shortages, smallest_mend
+from itembank.assembly.explanation import Demand, Explanation
 from itembank.assembly.model import Model, build_with_room
 from itembank.assembly.solve import Program, minimise
 from itembank.papers import load_case
+from itembank.sealing import Keyring
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,18 +28,21 @@ class Runway:
     free_items: int
     spent_items: int
     next_missing: Explanation
+    demands: tuple[Demand, ...]
+    """Each demand of one set against what is there; `lasts` says for how many sets."""
 
 
-def runway(db: Session, blueprint_id: int, *, forms: int | None = None) -> Runway:
+def runway(db: Session, blueprint_id: int, *, forms: int | None = None, keyring: Keyring | None = None) -> Runway:
     """The runway of a bank under one of its blueprints. Loads the solver: child process only. Raises `NotFound`."""
-    case = load_case(db, blueprint_id)
+    case = load_case(db, blueprint_id, keyring)
     each = forms or case.body.forms
     model = build_with_room(case.pool.free, case.body, case.topics)
     sets = math.floor(most_forms(model) / each + 1e-6)
     wanted = (sets + 1) * each
     shortages = count_shortages(case.pool.free, case.pool.spent, case.body, wanted)
     mends = smallest_mend(model, case.body, wanted, together=True) or ()
-    return Runway(sets, each, len(case.pool.free), len(case.pool.spent), Explanation(shortages, mends))
+    demands = count_demands(case.pool.free, case.pool.spent, case.body, each)
+    return Runway(sets, each, len(case.pool.free), len(case.pool.spent), Explanation(shortages, mends), demands)
 
 
 def most_forms(model: Model) -> float:

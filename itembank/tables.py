@@ -134,6 +134,8 @@ class Syllabus(SQLModel, table=True):
     level: int
     version: int = 1
     title: str
+    method: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    """鉴定方式, as printed above the table."""
     created_at: datetime = Field(sa_type=UTCDateTime)
     created_by: int
 
@@ -159,6 +161,8 @@ class Topic(SQLModel, table=True):
     ratio: str | None = None
     """Leaf counts X:Y:Z beneath, as printed: '05:02:00'."""
     page: str | None = None
+    was_id: int | None = Field(default=None, foreign_key="topic.id")
+    """The same place in the version this one was edited from; None: new, or the version was imported."""
 
 
 class Bank(SQLModel, table=True):
@@ -347,6 +351,8 @@ class PaperSet(SQLModel, table=True):
     sealed_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
     burned_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
     exam_session_id: int | None = None
+    report: dict[str, Any] | None = Field(default=None, sa_type=JSON)
+    """How the forms were found: method, objective, gap, what was lowered. Sets of earlier releases have none."""
 
 
 class Form(SQLModel, table=True):
@@ -379,6 +385,8 @@ class FormSlot(SQLModel, table=True):
     family_id: int = Field(foreign_key="family.id")
     section: int
     marks: int
+    topic_id: int | None = Field(default=None, foreign_key="topic.id")
+    """The knowledge point the item stood on when the form was made: a bank may follow another content table later."""
 
 
 class FormStep(SQLModel, table=True):

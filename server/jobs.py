@@ -38,6 +38,7 @@ KINDS: dict[str, str] = {
     "bank.store_items": "server.bank.import_jobs:store_items",
     "bank.make_papers": "server.bank.paper_jobs:make_papers",
     "bank.runway": "server.bank.runway_view:compute",
+    "bank.judge_blueprint": "server.bank.blueprint_jobs:judge",
     "bank.compare_draft": "server.bank.twin_jobs:compare_draft",
     "bank.compare_items": "server.bank.twin_jobs:compare_items",
 }
@@ -45,6 +46,8 @@ KINDS: dict[str, str] = {
 Dotted strings, so that this module imports no slice."""
 
 QUICK = "bank.compare_draft"
+JUDGE = "bank.judge_blueprint"
+SOON = (QUICK, JUDGE)
 """Somebody is typing and waits for it: it goes first, and other work lets it in between its own steps."""
 
 SILENT_AFTER = timedelta(seconds=30)
@@ -92,13 +95,19 @@ class JobContext:
     between: Callable[[], object] | None = None
     _last: float = 0.0
 
-    def progress(self, done: int, total: int, step: str = "") -> None:
-        """Say how far (at most some times a second); raises `Cancelled` when asked to stop."""
+    def progress(self, done: int, total: int, step: str = "", so_far: dict[str, Any] | None = None) -> None:
+        """Say how far (at most some times a second); raises `Cancelled` when asked to stop.
+
+        `so_far` stands as the job's result until there is one.
+        """
         if self.job_id is None or (time.monotonic() - self._last < 0.3 and done < total):
             return
         self._last = time.monotonic()
+        told: dict[str, Any] = {"done": done, "total": total, "step": step}
+        if so_far is not None:
+            told["result"] = so_far
         with transaction(self.dbs) as db:
-            db.execute(update(Job).where(col(Job.id) == self.job_id).values(done=done, total=total, step=step))
+            db.execute(update(Job).where(col(Job.id) == self.job_id).values(**told))
             stop = db.execute(select(col(Job.cancel)).where(col(Job.id) == self.job_id)).scalar_one()
         if stop:
             raise Cancelled
@@ -147,6 +156,18 @@ class Jobs:
                 stdin=subprocess.PIPE,
                 env={**environment(self._settings), **ONE_THREAD},
             )
+
+    def wait(self, job_id: int, seconds: float) -> Job | None:
+        """The job when it has ended within `seconds`, else None: for pages without a script. Keeps its thread, nobody else's."""
+        end = time.monotonic() + seconds
+        while True:
+            with reading(self._dbs) as db:
+                job = db.get(Job, job_id)
+            if job is None or job.state not in {"queued", "running"}:
+                return job
+            if time.monotonic() > end:
+                return None
+            time.sleep(0.05)
 
     def wake_if_waiting(self) -> None:
         """The sweeper behind `wake`: a child that was just ending may have missed it."""
@@ -234,8 +255,8 @@ def run_next(dbs: Databases, keyring: Keyring, clock: Clock, child: str = "") ->
 
 
 def _run_one(dbs: Databases, keyring: Keyring, clock: Clock, child: str, *, only_quick: bool) -> bool:
-    waiting = select(Job).where(col(Job.state) == "queued", *([col(Job.kind) == QUICK] if only_quick else []))
-    first = case((col(Job.kind) == QUICK, 0), else_=1)
+    waiting = select(Job).where(col(Job.state) == "queued", *([col(Job.kind).in_(SOON)] if only_quick else []))
+    first = case((col(Job.kind).in_(SOON), 0), else_=1)
     with reading(dbs) as db:
         job = db.execute(waiting.order_by(first, col(Job.id)).limit(1)).scalar()
     if job is None or job.id is None:
@@ -245,7 +266,7 @@ def _run_one(dbs: Databases, keyring: Keyring, clock: Clock, child: str, *, only
         claim = claim.values(state="running", child=child, beat_at=clock.now())
         if db.execute(claim).rowcount != 1:  # type: ignore[attr-defined]
             return True
-    between = None if job.kind == QUICK else functools.partial(_run_one, dbs, keyring, clock, child, only_quick=True)
+    between = None if job.kind in SOON else functools.partial(_run_one, dbs, keyring, clock, child, only_quick=True)
     context = JobContext(dbs, keyring, clock, Actor(**job.actor), job.upload, job.id, between)
     outcome: dict[str, Any]
     try:

@@ -60,7 +60,9 @@ STOPS = (
     Stop("bank", "/bank/new", "bank-new"),
     Stop("bank", "/bank/syllabus/import", "syllabus-import"),
     Stop("bank", "/bank/syllabus/import/{syllabus_upload}", "syllabus-preview"),
-    Stop("bank", "/bank/syllabus/1", "syllabus"),
+    Stop("bank", "/bank/syllabus/{newer}", "syllabus"),
+    Stop("bank", "/bank/syllabus/{newer}/edit", "syllabus-edit"),
+    Stop("bank", "/bank/1/follow/{newer}", "syllabus-follow"),
     Stop("bank", "/bank/1", "bank"),
     Stop("writer", "/bank/1/items", "items"),
     Stop("writer", "/bank/1/items/240", "item"),
@@ -72,6 +74,7 @@ STOPS = (
     Stop("bank", "/bank/1/imports/{upload}", "import-mistakes"),
     Stop("bank2", "/bank/1/batches/1", "batch"),
     Stop("bank", "/bank/1/coverage", "coverage"),
+    Stop("bank", "/bank/1/enemies", "kept-apart-items"),
     Stop("bank", "/bank/1/ledger", "ledger"),
     Stop("reviewer", "/bank/1/twins", "near-duplicates"),
     Stop("bank", "/bank/1/quarantine", "quarantines"),
@@ -387,8 +390,26 @@ def _bank(made: BrowserContext, passes: Passes, names: dict[str, str]) -> None:
     stored = post(request, "/bank/1/blueprints/save", {**fields, "name": "电工四级 20 题（修订）", "old": ""})
     found = re.findall(r"/bank/1/blueprints/(\d+)", request.get("/bank/1/papers").text())
     names["blueprint"] = max(found, key=int) if found else stored.rsplit("/", 1)[1]
+    post(request, "/bank/1/enemies", {"items": "3, 8", "reason": "第 3 题的题干给出了第 8 题的答案"})
+    names["newer"] = _edited_table(made, passes)
     names["papers"] = _made(request, seed=3)
     names["infeasible"] = _made(request, seed=4)
+
+
+def _edited_table(made: BrowserContext, passes: Passes) -> str:
+    """A second version of the content table: one knowledge point renamed, one moved; its number."""
+    page = made.new_page()
+    page.goto(f"{passes.url}/bank/syllabus/1/edit")
+    page.locator('input[aria-label$=" B-C-C-007"].name').fill("伺服电动机与步进电动机")
+    page.locator('input[aria-label$=" B-G-A-001"].move').fill("B-G-B")
+    page.locator('input[aria-label$=" B-G-A-001"].code').fill("009")
+    page.locator('tr:has(input[aria-label$=" B-G-A"].code) input[type=checkbox]').check()
+    page.locator('input[aria-label$=" B-G-B"].weight').fill("5")
+    page.locator("aside .btn.primary").click()
+    page.wait_for_url(re.compile(r"/bank/syllabus/\d+$"))
+    number = page.url.rsplit("/", 1)[1]
+    page.close()
+    return number
 
 
 def _made(request: APIRequestContext, seed: int) -> str:

@@ -18,7 +18,7 @@ from typing import Final
 import numpy as np
 
 from itembank.assembly.exact import forms_program
-from itembank.assembly.explanation import Bend, Explanation, Mend, Shortage, common_topic
+from itembank.assembly.explanation import Bend, Demand, Explanation, Mend, Shortage, common_topic
 from itembank.assembly.find import CELLS, exist, is_alike
 from itembank.assembly.matrix import counted
 from itembank.assembly.mending import Shop, bend, bent, buy, buy_exactly, written
@@ -111,27 +111,32 @@ def _some(pool: Sequence[PoolItem], used: Sequence[int], many: int) -> list[int]
     return sorted(chosen | {p for p, item in enumerate(pool) if item.stimulus in sets})
 
 
+def count_demands(pool: Sequence[PoolItem], spent: Sequence[PoolItem], body: BlueprintBody, forms: int) -> tuple[Demand, ...]:
+    """Every counting demand of the blueprint against what is there, in its order; caps on knowledge points aside."""
+    wanted = rows(body)
+    counted_up = zip(wanted, _families(pool, wanted), _families(spent, wanted), strict=True)
+    return tuple(Demand(row, row.low * forms, int(has), int(gone)) for row, has, gone in counted_up)
+
+
 def count_shortages(pool: Sequence[PoolItem], spent: Sequence[PoolItem], body: BlueprintBody, forms: int) -> tuple[Shortage, ...]:
     """Demands that want more families than match, worst first."""
-    wanted = [row for row in rows(body) if row.low > 0]
-    found = []
-    for row, has, gone in zip(wanted, _families(pool, wanted), _families(spent, wanted), strict=True):
-        if row.low * forms > has:
-            found.append(
-                Shortage(
-                    row.kind,
-                    row.topic,
-                    row.importance,
-                    row.low,
-                    forms,
-                    row.low * forms,
-                    int(has),
-                    int(gone),
-                    row.difficulty,
-                    row.cognitive,
-                    row.letter,
-                )
-            )
+    found = [
+        Shortage(
+            one.row.kind,
+            one.row.topic,
+            one.row.importance,
+            one.row.low,
+            forms,
+            one.wants,
+            one.has,
+            one.spent,
+            one.row.difficulty,
+            one.row.cognitive,
+            one.row.letter,
+        )
+        for one in count_demands(pool, spent, body, forms)
+        if one.wants > one.has
+    ]
     return tuple(sorted(found, key=lambda s: (-s.short, s.topic or "", s.kind or "", s.importance or "")))
 
 

@@ -34,6 +34,21 @@ class Shortage:
 
 
 @dataclass(frozen=True, slots=True)
+class Demand:
+    """One counting demand against the bank: `wants` for all forms at least, `has` unspent families, `spent` gone ones."""
+
+    row: Row
+    wants: int
+    has: int
+    spent: int
+
+    @property
+    def lasts(self) -> int | None:
+        """For how many such sets what is there would do, were this the only demand; None where nothing is wanted."""
+        return self.has // self.wants if self.wants else None
+
+
+@dataclass(frozen=True, slots=True)
 class Mend:
     """`add` new questions of this kind on any of these leaves (path codes), of about this difficulty.
 

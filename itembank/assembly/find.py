@@ -19,7 +19,7 @@ from itembank.assembly.matrix import Groups, Matrix, build_matrix
 from itembank.assembly.model import build
 from itembank.assembly.pool_item import PoolItem
 from itembank.assembly.relax import Relaxed, relax
-from itembank.assembly.search import Tell, search
+from itembank.assembly.search import State, Tell, search
 from itembank.assembly.solve import SolverGaveUp
 from itembank.assembly.whole import solve_whole
 from itembank.blueprint import BlueprintBody, InformationDemand
@@ -93,7 +93,7 @@ def assemble(
     seed: int,
     *,
     enemies: Iterable[Iterable[int]] = (),
-    tell: Tell = lambda _share: None,
+    tell: Tell = lambda _state: None,
 ) -> Assembled | NoForms:
     """`forms` disjoint forms of `pool` under `body`; `enemies` are cliques of item ids.
 
@@ -103,6 +103,7 @@ def assemble(
     if is_alike(pool, body, cliques):
         model = build(pool, body)
         if len(model.cells) * forms <= CELLS:
+            tell(State(0.0, "program"))
             try:
                 solution = find_forms(model, pool, forms, seed)
             except SolverGaveUp:
@@ -141,6 +142,7 @@ def _positions(matrix: Matrix, forms: Groups, pool: Sequence[PoolItem]) -> Group
 
 def _best(matrix: Matrix, forms: int, seed: int, body: BlueprintBody, tell: Tell) -> Assembled | NoForms:
     if matrix.size * forms <= _UNITS:
+        tell(State(0.0, "program"))
         small = _small(matrix, forms, seed, body)
         if small is not None:
             return small
@@ -158,7 +160,7 @@ def _best(matrix: Matrix, forms: int, seed: int, body: BlueprintBody, tell: Tell
     )
     if hit is not None:
         return Assembled(hit.forms, "spread", _spread(matrix, hit.forms), 0.0, "search", hit.steps, body)
-    return _restricted(matrix, relaxed, forms, body)
+    return _restricted(matrix, relaxed, forms, body, tell)
 
 
 def _small(matrix: Matrix, forms: int, seed: int, body: BlueprintBody) -> Assembled | NoForms | None:
@@ -191,13 +193,14 @@ def _with_goal(matrix: Matrix, forms: int, seed: int, body: BlueprintBody, tell:
         if hit is not None:
             chosen = tuple(tuple(int(support[u]) for u in form) for form in hit.forms)
             return Assembled(chosen, "information", _worst(matrix, chosen), relaxed.bound, "search", hit.steps, body)
-    return _restricted(matrix, relaxed, forms, body)
+    return _restricted(matrix, relaxed, forms, body, tell)
 
 
-def _restricted(matrix: Matrix, relaxed: Relaxed, forms: int, body: BlueprintBody) -> Assembled | NoForms:
+def _restricted(matrix: Matrix, relaxed: Relaxed, forms: int, body: BlueprintBody, tell: Tell) -> Assembled | NoForms:
     """The integer program on the relaxation's support. That it has no forms proves nothing about the others."""
     support = relaxed.support(max(_FALLBACK_UNITS // forms, 1))
     part = matrix.only(support)
+    tell(State(0.0, "program"))
     try:
         whole = solve_whole(part, forms, seconds=_FALLBACK_SECONDS, gap=0.01, first=not matrix.goals)
     except SolverGaveUp:
@@ -212,12 +215,7 @@ def _restricted(matrix: Matrix, relaxed: Relaxed, forms: int, body: BlueprintBod
 
 def _lowered(matrix: Matrix, forms: int, seed: int, body: BlueprintBody, tell: Tell) -> Assembled | NoForms:
     """Ask for the share of every wish that the relaxation says there is, less 2 %: declared, and met like any other demand."""
-    first = matrix.columns.shape[1] - len(body.information)
-    wished = tuple(first + n for n, demand in enumerate(body.information) if demand.low)
-    low, high = matrix.low.copy(), matrix.high.copy()
-    low[list(wished)], high[list(wished)] = 0.0, np.inf
-    worth = tuple(float(matrix.low[row]) for row in wished)
-    relaxed = relax(replace(matrix, low=low, high=high, goals=wished, worth=worth), forms, seed, tell=tell)
+    wished, relaxed = _relax_wishes(matrix, forms, seed, body, tell)
     if relaxed.impossible:
         return NoForms(proved=True)
     share = min(1.0, relaxed.bound or 0.0) * _REACHABLE
@@ -235,8 +233,23 @@ def _lowered(matrix: Matrix, forms: int, seed: int, body: BlueprintBody, tell: T
     hit = search(reachable, forms, seed, tell=tell)
     if hit is not None:
         return Assembled(hit.forms, "spread", _spread(matrix, hit.forms), 0.0, "search", hit.steps, less, changes)
-    other = _restricted(reachable, relaxed, forms, less)
+    other = _restricted(reachable, relaxed, forms, less, tell)
     return replace(other, lowered=changes) if isinstance(other, Assembled) else NoForms(proved=False)
+
+
+def _relax_wishes(matrix: Matrix, forms: int, seed: int, body: BlueprintBody, tell: Tell) -> tuple[tuple[int, ...], Relaxed]:
+    """The rows wished for, and the relaxation whose goal is the same share of all of them."""
+    first = matrix.columns.shape[1] - len(body.information)
+    wished = tuple(first + n for n, demand in enumerate(body.information) if demand.low)
+    low, high = matrix.low.copy(), matrix.high.copy()
+    low[list(wished)], high[list(wished)] = 0.0, np.inf
+    worth = tuple(float(matrix.low[row]) for row in wished)
+    return wished, relax(replace(matrix, low=low, high=high, goals=wished, worth=worth), forms, seed, tell=tell)
+
+
+def share_of_wishes(matrix: Matrix, forms: int, body: BlueprintBody, tell: Tell) -> float:
+    """How much of every wish for information the relaxation says there is, 1 for all."""
+    return min(1.0, _relax_wishes(matrix, forms, 0, body, tell)[1].bound or 0.0)
 
 
 def replace_information(body: BlueprintBody, share: float) -> BlueprintBody:

@@ -23,6 +23,7 @@ from itembank.assembly.explanation import Bend, Explanation, Measure, Mend, comm
 from itembank.assembly.matrix import Floats, Matrix, build_matrix, counted
 from itembank.assembly.pool_item import PoolItem
 from itembank.assembly.relax import cheapest
+from itembank.assembly.search import Tell
 from itembank.assembly.solve import SolverGaveUp
 from itembank.assembly.whole import buy_whole
 from itembank.blueprint import BlueprintBody, Row, TopicFacts, kind_counts, rows
@@ -82,12 +83,12 @@ def writable(pool: Sequence[PoolItem], body: BlueprintBody, topics: Iterable[Top
     return found
 
 
-def buy(shop: "Shop", forms: int) -> Bought:
+def buy(shop: "Shop", forms: int, *, tell: Tell = lambda _state: None) -> Bought:
     """The fewest questions to add for the sum of `forms` forms."""
     body = shop.body
     matrix, fresh = shop.matrix, shop.fresh
     upper = np.where(fresh, float(forms * body.item_count), 1.0)
-    answer = cheapest(matrix, forms, _DEAR * prices(matrix, body), cost=shop.cost, upper=upper)
+    answer = cheapest(matrix, forms, _DEAR * prices(matrix, body), cost=shop.cost, upper=upper, tell=tell)
     missed = shop.bends(answer.missed, forms)
     used = (p for u in np.flatnonzero(~fresh & (answer.z > _NEAR)) for p in matrix.units[int(u)])
     return Bought(shop.mends(answer.z), 0 if missed else least_number(answer.bound), missed, tuple(used))
@@ -159,10 +160,10 @@ class Shop:
         return tuple(sorted(found, key=lambda one: -max(one.lower_by, one.raise_by)))
 
 
-def bend(shop: "Shop", forms: int) -> tuple[tuple[Bend, ...], tuple[int, ...]] | None:
+def bend(shop: "Shop", forms: int, *, tell: Tell = lambda _state: None) -> tuple[tuple[Bend, ...], tuple[int, ...]] | None:
     """The cheapest changes of the demands, and the positions then used; None where only other sections would help."""
     matrix, body = shop.matrix.only(np.flatnonzero(~shop.fresh)), shop.body
-    answer = cheapest(matrix, forms, prices(matrix, body))
+    answer = cheapest(matrix, forms, prices(matrix, body), tell=tell)
     if (np.abs(answer.missed[: len(kind_counts(body))]) > _NEAR).any():
         return None
     used = (p for u in np.flatnonzero(answer.z > _NEAR) for p in matrix.units[int(u)])

@@ -1,5 +1,6 @@
 """One question as assembly sees it. Plain Python: serving code reads pools without loading numpy."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -36,6 +37,12 @@ class PoolItem:
     def look(self) -> Look:
         """All that counting demands can tell apart."""
         return self.kind, self.topic, self.importance, self.difficulty, self.cognitive, self.letter
+
+
+def information_at(form: Iterable[PoolItem], ability: float) -> float:
+    """What questions together tell about a person of this ability: Σ a² p (1 - p), under the two-parameter logistic model."""
+    known = ((item.discrimination / 1000, item.location / 1000) for item in form if item.discrimination)
+    return math.fsum((a / (2 * math.cosh(a * (ability - b) / 2))) ** 2 for a, b in known)
 
 
 def pool_digest(pool: Iterable[PoolItem]) -> str:

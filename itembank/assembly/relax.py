@@ -17,7 +17,7 @@ import numpy as np
 
 from itembank.assembly.matrix import Floats, Matrix
 from itembank.assembly.model import Ints
-from itembank.assembly.search import Tell
+from itembank.assembly.search import State, Tell
 from itembank.assembly.solve import GrowingProgram, Priced
 
 _FIRST: Final = 3000
@@ -47,7 +47,7 @@ class Relaxed:
         return np.sort(order[: max(many, int((self.z > _TOLERANCE).sum()))])
 
 
-def relax(matrix: Matrix, forms: int, seed: int = 0, *, gap: float = 2e-4, tell: Tell = lambda _share: None) -> Relaxed:
+def relax(matrix: Matrix, forms: int, seed: int = 0, *, gap: float = 2e-4, tell: Tell = lambda _state: None) -> Relaxed:
     """Solve the relaxation, with the goals if there are any. A goal stops within `gap` of its optimum (the bound holds)."""
     best = None
     if matrix.goals:
@@ -79,7 +79,7 @@ def cheapest(
     cost: Floats | None = None,
     upper: Floats | None = None,
     seed: int = 0,
-    tell: Tell = lambda _share: None,
+    tell: Tell = lambda _state: None,
 ) -> Bent:
     """Least of what is missed and taken: `elastic` (rows) prices a unit missed, `cost` (units) taking one, 0 to `upper` of it."""
     sifted = _Sifter(matrix, forms, seed, (), elastic / matrix.scale, cost, upper).run(1e-4, tell)
@@ -152,7 +152,7 @@ class _Sifter:
         """Price and add until nothing helps, no row of a family or clique is broken, and the bound is met."""
         bound = -np.inf
         for turn in range(_ROUNDS):
-            tell(turn / _ROUNDS)
+            tell(State(turn / _ROUNDS, "relaxation", turn))
             answer = self.program.solve()
             reduced, lower = self._price(answer)
             bound = max(bound, lower)

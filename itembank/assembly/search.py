@@ -15,7 +15,7 @@ best pairs in full.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 
@@ -23,8 +23,26 @@ from itembank.assembly.cliques import Cliques, Flags, Taken
 from itembank.assembly.matrix import Floats, Matrix
 from itembank.assembly.model import Ints
 
-Tell = Callable[[float], None]
-"""Told now and then how much of the search's allowance is gone (0 to 1). Raising ends the search: that is how to cancel."""
+Stage = Literal["relaxation", "search", "program"]
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How far it is: `share` (0 to 1) of the stage's allowance is gone.
+
+    Of a search also the best so far: `met` of `forms` forms meet every demand, the others still miss `missed` in all.
+    """
+
+    share: float
+    stage: Stage
+    step: int = 0
+    forms: int = 0
+    met: int = 0
+    missed: float = 0.0
+
+
+Tell = Callable[[State], None]
+"""Told now and then how far it is. Raising ends the search: that is how to cancel."""
 
 _TEMPERATURE: Final = 0.08
 _OUTGOING: Final = 8
@@ -51,14 +69,14 @@ def search(
     first: Floats | None = None,
     steps: int = 6_000,
     starts: int = 3,
-    tell: Tell = lambda _share: None,
+    tell: Tell = lambda _state: None,
 ) -> Found | None:
     """Forms that meet every row, or None after `steps` swaps, shared by `starts` beginnings: which proves nothing.
 
     `first` (units): begin with those that have most of it, such as a relaxation's answer.
     """
     random = np.random.default_rng(seed)
-    done = 0
+    done, best = 0, (0, np.inf)
     for start in range(starts):
         members = deal(matrix, forms, random, first)
         if members is None:
@@ -69,7 +87,8 @@ def search(
             if done >= limit:
                 break
             if done % _EVERY == 0:
-                tell(done / steps)
+                best = max(best, state.standing(), key=lambda one: (one[0], -one[1]))
+                tell(State(done / steps, "search", done, forms, best[0], round(best[1], 1)))
             state.step()
             done += 1
         else:
@@ -141,6 +160,10 @@ class _State:
     def worst(self) -> float:
         """What the worst form misses; 0 when every row of every form is met."""
         return float(self.missed.max())
+
+    def standing(self) -> tuple[int, float]:
+        """How many forms meet everything, and what the others miss in all."""
+        return int((self.missed <= _NEAR).sum()), float(self.missed.sum())
 
     def _penalty(self, sums: Floats, rows: Ints | slice = slice(None)) -> Floats:
         m = self.matrix

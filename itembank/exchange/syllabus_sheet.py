@@ -23,7 +23,7 @@ LEVEL_HEADERS: Final = {"name": "名称", "code": "代码", "ratio": "重要程�
 LEAF_HEADERS: Final = {"code": "鉴定点代码", "name": "鉴定点名称", "importance": "重要程度", "page": "页码"}
 _IMPORTANCE_WORDS: Final = {"核心要素": "X", "核心": "X", "一般要素": "Y", "一般": "Y", "辅助要素": "Z", "辅助": "Z"}
 _RATIO: Final = re.compile(r"\(?\s*([0-9]{1,4})\s*:\s*([0-9]{1,4})\s*:\s*([0-9]{1,4})\s*\)?")
-_WEIGHT: Final = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,4})?)\s*%?")
+_WEIGHT: Final = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,2})?)(?:(?<=\.[0-9]{2})0+)?\s*%?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +185,12 @@ class _Reader:
         if found:
             return Decimal(found[1])
         if text:
-            self._wrong(row, header, msg("This is not a weight."), msg("Write the share of 100 marks, like 5 or 2.5."))
+            self._wrong(
+                row,
+                header,
+                msg("This is not a weight."),
+                msg("Write the share of 100 marks with at most two decimals, like 5 or 2.5."),
+            )
         return None
 
     def _read_leaf(self, row: int) -> None:

@@ -1,39 +1,53 @@
-"""The blueprint's form: what was typed, what it makes, the sums. Pure but for the words."""
+"""The blueprint's form: what was typed, a first proposal, proposals by weight and ratio. Pure but for the words.
+
+Demands stand under keys: a topic's code (`B-C`), a topic and a kind (`B-C|single`), `importance X`, `grade 3`, `letter A`; each
+has a `low.KEY` and a `high.KEY` in the form. Cognitive levels and abilities are lists: `cognitive.0`, `ability.0` and so on.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
+from fractions import Fraction
+from typing import Final
 
-from pydantic import ValidationError
-
-from itembank.blueprint import (
-    BlueprintBody,
-    DifficultyBand,
-    ImportanceDemand,
-    Section,
-    TopicDemand,
-    TopicFacts,
-    check,
-    topics_from_weights,
-)
+from itembank.blueprint import BlueprintBody, TopicFacts
 from itembank.items import KINDS
-from itembank.syllabus import IMPORTANCES
-from server.bank.scope import say
-from server.pages import _, marks, translate
+from itembank.syllabus import IMPORTANCES, largest_remainder
+from server.pages import marks
 
-_IMPORTANCE = "importance "
-_LONGEST_NAME = 100
+IMPORTANCE: Final = "importance "
+GRADE: Final = "grade "
+LETTER: Final = "letter "
+PREFIXES: Final = (IMPORTANCE, GRADE, LETTER)
+GRADES: Final = (1, 2, 3, 4, 5)
+LETTERS: Final = "ABCDEFGH"
+MOST_LINES: Final = 12
+"""Lines of cognitive levels and of abilities."""
+_PLAIN: Final = (
+    "name", "minutes", "total", "pass_mark", "forms", "easiest", "hardest", "per_leaf", "fewest", "longest", "level",
+)  # fmt: skip
+
+
+@dataclass
+class Line:
+    """A line of a list that people lengthen: what is demanded (a level, an ability), how little and how much."""
+
+    what: str = ""
+    low: str = ""
+    high: str = ""
 
 
 @dataclass
 class BlueprintForm:
-    """The fields as typed. `counts` and `marks` by kind; `low`, `high` by topic (`code` or `code|kind`) and `importance X`."""
+    """The fields as typed. `counts`, `marks` and `places` by kind; `low`, `high` by key; `weights` by code of a topic."""
 
     name: str = ""
     counts: dict[str, str] = field(default_factory=dict)
     marks: dict[str, str] = field(default_factory=dict)
+    places: dict[str, str] = field(default_factory=dict)
     low: dict[str, str] = field(default_factory=dict)
     high: dict[str, str] = field(default_factory=dict)
+    weights: dict[str, str] = field(default_factory=dict)
     minutes: str = "90"
     total: str = "100"
     pass_mark: str = "60"  # noqa: S105  # marks, no password
@@ -41,18 +55,11 @@ class BlueprintForm:
     easiest: str = "2"
     hardest: str = "4"
     per_leaf: str = ""
-
-
-@dataclass
-class Checked:
-    """What the form makes: the body when it can be read, problems by field, and the sums shown while typing."""
-
-    body: BlueprintBody | None
-    problems: dict[str, str]
-    items: int
-    marks: int
-    topics_low: int
-    topics_high: int
+    fewest: str = ""
+    longest: str = ""
+    level: str = "2"
+    cognitive: list[Line] = field(default_factory=list)
+    information: list[Line] = field(default_factory=list)
 
 
 def blank(topics: Sequence[TopicFacts]) -> BlueprintForm:
@@ -62,30 +69,100 @@ def blank(topics: Sequence[TopicFacts]) -> BlueprintForm:
         marks={"single": "5", "multiple": "6", "true_false": "4"},
         minutes="20",
         per_leaf="2",
+        level=str(usual_level(topics)),
     )
-    return propose(form, topics, 20)
+    return propose_counts(form, topics, 20)
 
 
-def level(topics: Sequence[TopicFacts]) -> int:
-    """The level whose topics get counts: the second, or the first where there is no second."""
+def usual_level(topics: Sequence[TopicFacts]) -> int:
+    """The level whose topics mostly get counts: the second, or the first where there is no second."""
     return 2 if any(topic.depth == 2 and not topic.is_leaf for topic in topics) else 1
 
 
+def levels(topics: Sequence[TopicFacts]) -> list[int]:
+    """The levels of areas there are."""
+    return sorted({topic.depth for topic in topics if not topic.is_leaf})
+
+
+def level_of(form: BlueprintForm, topics: Sequence[TopicFacts]) -> int:
+    """The level chosen in the form."""
+    return int(form.level) if form.level.isdecimal() and int(form.level) in levels(topics) else usual_level(topics)
+
+
+def areas(topics: Sequence[TopicFacts]) -> list[TopicFacts]:
+    """The topics with a line in the form, in the order of the tree."""
+    return sorted((t for t in topics if not t.is_leaf), key=lambda topic: topic.code.split("-"))
+
+
 def counted_topics(topics: Sequence[TopicFacts]) -> list[TopicFacts]:
-    """The topics with a line in the form."""
-    depth = level(topics)
-    return sorted((t for t in topics if t.depth == depth and not t.is_leaf), key=lambda topic: topic.code.split("-"))
+    """The topics of the usual level: what a set's page compares."""
+    return [topic for topic in areas(topics) if topic.depth == usual_level(topics)]
 
 
-def propose(form: BlueprintForm, topics: Sequence[TopicFacts], total: int) -> BlueprintForm:
-    """Counts by topic from the official weights, by largest remainder. Unchanged where the table gives no weights."""
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What a topic's weight comes to: the exact share of the items, and the whole number by largest remainder."""
+
+    exact: Fraction
+    count: int
+
+    @property
+    def is_raised(self) -> bool:
+        """Whether one of the remainders went to it."""
+        return self.count > self.exact
+
+
+def weight_of(form: BlueprintForm, topic: TopicFacts) -> Fraction:
+    """The weight typed for a topic, else the official one, in percent."""
+    typed = form.weights.get(topic.code, "")
     try:
-        demands = topics_from_weights(topics, level(topics), total)
-    except ValueError:
-        return form
-    for demand in demands:
-        form.low[demand.code] = form.high[demand.code] = str(demand.low)
+        value = Decimal(typed) if typed else Decimal(topic.weight or 0) / 100
+    except InvalidOperation:
+        return Fraction(0)
+    return Fraction(value) if value.is_finite() and 0 <= value <= 1000 else Fraction(0)
+
+
+def shares(form: BlueprintForm, topics: Sequence[TopicFacts], total: int) -> dict[str, Share]:
+    """For every topic of the chosen level; empty where there are no weights."""
+    chosen = [topic for topic in areas(topics) if topic.depth == level_of(form, topics)]
+    weights = [weight_of(form, topic) for topic in chosen]
+    whole = sum(weights)
+    if not whole:
+        return {}
+    counts = largest_remainder(weights, total)
+    return {t.code: Share(w * total / whole, n) for t, w, n in zip(chosen, weights, counts, strict=True)}
+
+
+def propose_counts(form: BlueprintForm, topics: Sequence[TopicFacts], total: int) -> BlueprintForm:
+    """Counts of the chosen level from the weights, by largest remainder; other levels' counts go. Unchanged without weights."""
+    found = shares(form, topics, total)
+    if found:
+        for topic in areas(topics):
+            form.low.pop(topic.code, None)
+            form.high.pop(topic.code, None)
+        for code, share in found.items():
+            form.low[code] = form.high[code] = str(share.count)
     return form
+
+
+def propose_importance(form: BlueprintForm, topics: Sequence[TopicFacts], total: int) -> BlueprintForm:
+    """Counts of X, Y and Z in the ratio of the table's knowledge points, one less or more allowed."""
+    leaves = [sum(topic.importance == code for topic in topics if topic.is_leaf) for code in IMPORTANCES]
+    if any(leaves):
+        for code, count in zip(IMPORTANCES, largest_remainder(leaves, total), strict=True):
+            _around(form, f"{IMPORTANCE}{code}", count, 1)
+    return form
+
+
+def propose_letters(form: BlueprintForm, singles: int) -> BlueprintForm:
+    """Key letters A to D about equally often, one less or more allowed."""
+    for code, count in zip("ABCD", largest_remainder([1, 1, 1, 1], singles), strict=True):
+        _around(form, f"{LETTER}{code}", count, 1)
+    return form
+
+
+def _around(form: BlueprintForm, key: str, count: int, by: int) -> None:
+    form.low[key], form.high[key] = str(max(0, count - by)), str(count + by)
 
 
 def read_form(values: Mapping[str, str]) -> BlueprintForm:
@@ -93,18 +170,26 @@ def read_form(values: Mapping[str, str]) -> BlueprintForm:
     form = BlueprintForm()
     for name in _PLAIN:
         setattr(form, name, values.get(name, "").strip())
+    groups = {"count": form.counts, "marks": form.marks, "place": form.places, "weight": form.weights}
+    groups |= {"low": form.low, "high": form.high}
     for name, value in values.items():
         group, _dot, key = name.partition(".")
-        target = {"count": form.counts, "marks": form.marks, "low": form.low, "high": form.high}.get(group)
+        target = groups.get(group)
         if target is not None and key and len(key) <= 80:
             target[key] = value.strip()
+    form.cognitive, form.information = _lines(values, "cognitive"), _lines(values, "ability")
     return form
 
 
-_PLAIN = ("name", "minutes", "total", "pass_mark", "forms", "easiest", "hardest", "per_leaf")
+def _lines(values: Mapping[str, str], name: str) -> list[Line]:
+    found = [
+        Line(*(values.get(f"{group}.{n}", "").strip()[:40] for group in (name, f"{name}_low", f"{name}_high")))
+        for n in range(MOST_LINES)
+    ]
+    return [line for line in found if line.what or line.low or line.high]
 
 
-def form_of(name: str, body: BlueprintBody) -> BlueprintForm:
+def form_of(name: str, body: BlueprintBody, topics: Sequence[TopicFacts]) -> BlueprintForm:
     """The form filled from a stored blueprint."""
     form = BlueprintForm(
         name=name,
@@ -112,145 +197,31 @@ def form_of(name: str, body: BlueprintBody) -> BlueprintForm:
         total=marks(body.total_marks),
         pass_mark=marks(body.pass_mark),
         forms=str(body.forms),
-        easiest=f"{body.difficulty.low / 100:g}" if body.difficulty else "",
-        hardest=f"{body.difficulty.high / 100:g}" if body.difficulty else "",
+        easiest=marks(body.difficulty.low) if body.difficulty else "",
+        hardest=marks(body.difficulty.high) if body.difficulty else "",
         per_leaf=str(body.max_per_leaf or ""),
+        fewest=str(body.words.low) if body.words else "",
+        longest=str(body.words.high) if body.words else "",
     )
+    order = list(dict.fromkeys(section.kind for section in body.sections))
     for section in body.sections:
         form.counts[section.kind] = str(int(form.counts.get(section.kind, "0")) + section.count)
         form.marks[section.kind] = marks(section.marks_each)
-    for demand in body.topics:
-        key = demand.code if demand.kind is None else f"{demand.code}|{demand.kind}"
-        form.low[key], form.high[key] = str(demand.low), str(demand.high)
-    for wish in body.importance:
-        key = f"{_IMPORTANCE}{wish.importance}"
-        form.low[key], form.high[key] = str(wish.low), str(wish.high)
+    if order != [kind for kind in KINDS if kind in order]:
+        form.places = {kind: str(n) for n, kind in enumerate(order, 1)}
+    keyed = [(f"{t.code}|{t.kind}" if t.kind else t.code, t.low, t.high) for t in body.topics]
+    keyed += [(f"{IMPORTANCE}{i.importance}", i.low, i.high) for i in body.importance]
+    keyed += [(f"{GRADE}{g.difficulty}", g.low, g.high) for g in body.grades]
+    keyed += [(f"{LETTER}{one.letter}", one.low, one.high) for one in body.letters]
+    for key, low, high in keyed:
+        form.low[key], form.high[key] = str(low), str(high)
+    form.cognitive = [Line(c.level, str(c.low), str(c.high)) for c in body.cognitive]
+    form.information = [Line(_number(i.ability, 100), _number(i.low, 1000), _number(i.high, 1000)) for i in body.information]
+    depths = {topic.code: topic.depth for topic in topics if not topic.is_leaf}
+    used = [depths[t.code] for t in body.topics if t.kind is None and t.code in depths]
+    form.level = str(max(used, key=used.count, default=usual_level(topics)))
     return form
 
 
-def checked(form: BlueprintForm, topics: Sequence[TopicFacts]) -> Checked:
-    """Read every field, sum up, and ask the library what is wrong for this syllabus."""
-    reader = _Reader()
-    sections = reader.sections(form)
-    demands, wishes = reader.topics(form), reader.importance(form)
-    items = sum(section.count for section in sections)
-    found = Checked(
-        body=None,
-        problems=reader.problems,
-        items=items,
-        marks=sum(section.count * section.marks_each for section in sections),
-        topics_low=sum(demand.low for demand in demands if demand.kind is None),
-        topics_high=sum(demand.high for demand in demands if demand.kind is None),
-    )
-    body = reader.body(form, sections, demands, wishes)
-    if body is not None:
-        for problem in check(body, topics):
-            found.problems.setdefault(_field(problem.field, demands), f"{say(problem.problem)} {say(problem.mend)}")
-    if not form.name or len(form.name) > _LONGEST_NAME:
-        reader.wrong("name", _("Give the blueprint a name."))
-    if not found.problems:
-        found.body = body
-    return found
-
-
-def _field(name: str, demands: Sequence[TopicDemand]) -> str:
-    """`topics.3` -> the code of that topic; other fields as they are."""
-    group, _dot, number = name.partition(".")
-    return f"topic.{demands[int(number)].code}" if group == "topics" and number.isdecimal() else group
-
-
-class _Reader:
-    """Reads numbers and notes what is wrong with them, by field."""
-
-    def __init__(self) -> None:
-        self.problems: dict[str, str] = {}
-
-    def wrong(self, name: str, message: str, **params: object) -> None:
-        self.problems.setdefault(name, translate(message, **params))
-
-    def whole(self, name: str, text: str, low: int, high: int, default: int = 0) -> int:
-        if not text:
-            return default
-        if not text.isdecimal() or not low <= int(text) <= high:
-            self.wrong(name, _("Write a whole number from %(low)s to %(high)s."), low=low, high=high)
-            return default
-        return int(text)
-
-    def hundredths(self, name: str, text: str, low: int, high: int) -> int:
-        try:
-            value = Decimal(text) * 100
-        except InvalidOperation:
-            value = Decimal("NaN")
-        if not value.is_finite() or value != int(value) or not low <= value <= high:
-            self.wrong(name, _("Write a number from %(low)s to %(high)s."), low=marks(low), high=marks(high))
-            return 0
-        return int(value)
-
-    def sections(self, form: BlueprintForm) -> list[Section]:
-        found = []
-        for kind in KINDS:
-            count = self.whole(f"count.{kind}", form.counts.get(kind, ""), 0, 500)
-            if count:
-                each = self.hundredths(f"marks.{kind}", form.marks.get(kind, ""), 1, 100_00)
-                if each:
-                    found.append(Section(kind=kind, count=count, marks_each=each))
-        return found
-
-    def topics(self, form: BlueprintForm) -> list[TopicDemand]:
-        found = []
-        for key in sorted(key for key in form.low.keys() | form.high.keys() if not key.startswith(_IMPORTANCE)):
-            code, _bar, kind = key.partition("|")
-            low, high = form.low.get(key, ""), form.high.get(key, "")
-            if not (low or high):
-                continue
-            least = self.whole(f"topic.{key}", low, 0, 500)
-            found.append(
-                TopicDemand(code=code, low=least, high=self.whole(f"topic.{key}", high, 0, 500, least), kind=kind or None)
-            )
-        return found
-
-    def importance(self, form: BlueprintForm) -> list[ImportanceDemand]:
-        found = []
-        for key in IMPORTANCES:
-            name = f"{_IMPORTANCE}{key}"
-            low, high = form.low.get(name, ""), form.high.get(name, "")
-            if low or high:
-                least = self.whole(name, low, 0, 500)
-                found.append(ImportanceDemand(importance=key, low=least, high=self.whole(name, high, 0, 500, 500)))
-        return found
-
-    def body(
-        self, form: BlueprintForm, sections: list[Section], topics: list[TopicDemand], importance: list[ImportanceDemand]
-    ) -> BlueprintBody | None:
-        minutes = self.whole("minutes", form.minutes, 1, 720)
-        if not minutes:
-            self.wrong("minutes", _("Write a whole number from %(low)s to %(high)s."), low=1, high=720)
-        forms = self.whole("forms", form.forms, 1, 10)
-        if not forms:
-            self.wrong("forms", _("Write a whole number from %(low)s to %(high)s."), low=1, high=10)
-        total = self.hundredths("total", form.total, 1, 1000_00)
-        pass_mark = self.hundredths("pass_mark", form.pass_mark, 1, 1000_00)
-        per_leaf = self.whole("per_leaf", form.per_leaf, 1, 500) or None
-        band = None
-        if form.easiest or form.hardest:
-            easiest = self.hundredths("difficulty", form.easiest or "1", 100, 500)
-            hardest = self.hundredths("difficulty", form.hardest or "5", 100, 500)
-            band = DifficultyBand(low=easiest, high=hardest) if easiest and hardest else None
-        if self.problems:
-            return None
-        try:
-            return BlueprintBody(
-                title=form.name or "-",
-                sections=tuple(sections),
-                topics=tuple(topics),
-                importance=tuple(importance),
-                difficulty=band,
-                max_per_leaf=per_leaf,
-                total_marks=total,
-                pass_mark=pass_mark,
-                duration_ms=minutes * 60_000,
-                forms=forms,
-            )
-        except ValidationError:
-            self.wrong("name", _("This blueprint cannot be read: check the figures."))
-            return None
+def _number(value: int | None, unit: int) -> str:
+    return "" if value is None else f"{value / unit:g}"

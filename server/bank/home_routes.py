@@ -5,14 +5,14 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request, Response
 
 from itembank.pool import load_topics
-from server.bank import banks, overview, runway_view
+from server.bank import banks, coverage_view, overview, runway_view
 from server.bank.ledger_view import ledger_page
 from server.bank.scope import BankReader, SyllabusImporter, own_bank
-from server.bank.shortage_words import Sentences
+from server.bank.shortage_words import Sentences, tasks_of
 from server.bank.words import CLAIMS, IMPORTANCES, KINDS, LEVELS, POLICIES, PROVENANCES, STATES
 from server.db import Db, ReadDb
 from server.errors import AppError, Invalid
-from server.pages import _, page, redirect, translate
+from server.pages import XLSX, _, download, page, redirect, translate
 
 router = APIRouter()
 
@@ -85,6 +85,7 @@ def home(request: Request, db: ReadDb, who: BankReader, bank_id: int) -> Respons
         waiting=overview.waiting_counts(db, bank),
         runways=runway_view.runways(db, bank),
         sentences=Sentences(load_topics(db, bank)),
+        tasks=tasks_of(bank),
         least=overview.LEAST_PER_LEAF,
         kinds=KINDS,
         states=STATES,
@@ -95,17 +96,29 @@ def home(request: Request, db: ReadDb, who: BankReader, bank_id: int) -> Respons
 
 
 @router.get("/{bank_id:int}/coverage")
-def coverage(request: Request, db: ReadDb, who: BankReader, bank_id: int) -> Response:
-    """Items per topic of the content table."""
+def coverage(request: Request, db: ReadDb, who: BankReader, bank_id: int, short: str = "") -> Response:
+    """Items per topic of the content table; `short`: only where there are too few."""
     bank = own_bank(db, who, bank_id)
     return page(
         request,
         "bank/coverage.html",
         bank=bank,
-        rows=overview.coverage(db, bank),
+        view=coverage_view.coverage_page(db, bank, only_short=short == "1"),
+        only_short=short == "1",
+        tasks=tasks_of(bank),
         least=overview.LEAST_PER_LEAF,
         importances=IMPORTANCES,
+        kinds=KINDS,
     )
+
+
+@router.get("/{bank_id:int}/coverage.xlsx")
+def coverage_workbook(request: Request, db: ReadDb, who: BankReader, bank_id: int) -> Response:
+    """The same as a spreadsheet."""
+    bank = own_bank(db, who, bank_id)
+    view = coverage_view.coverage_page(db, bank, only_short=False)
+    name = translate(_("Coverage of %(bank)s"), bank=bank.name)
+    return download(f"{name}.xlsx", coverage_view.workbook(view.rows, view.kinds), XLSX)
 
 
 @router.get("/{bank_id:int}/ledger")

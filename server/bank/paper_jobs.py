@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlmodel import Session
 
@@ -17,7 +17,16 @@ from server.errors import AppError
 from server.jobs import JobContext
 from server.pages import _
 
+if TYPE_CHECKING:
+    from itembank.assembly.search import State
+
 STEPS = (_("Reading the bank"), _("Choosing items"), _("Reserving items"))
+STAGES = {
+    "relaxation": _("Proving by the relaxation what is possible"),
+    "search": _("Exchanging items between all forms"),
+    "program": _("Solving the integer program: this step cannot be seen into"),
+}
+"""What assembly is doing, for people."""
 
 
 def make_papers(context: JobContext, args: dict[str, Any]) -> dict[str, Any]:
@@ -42,9 +51,9 @@ def make_papers(context: JobContext, args: dict[str, Any]) -> dict[str, Any]:
                 detail = {"seed": args["seed"], "blueprint": args["blueprint_id"]}
                 trail.append(db, context.actor, "papers.made", f"paper_set:{set_id}", now=now, detail=detail)
 
-    def tell(share: float) -> None:
-        """How far a long search is; raises where it was cancelled."""
-        context.progress(100 + round(100 * share), 300, STEPS[1])
+    def tell(state: "State") -> None:
+        """How far it is; raises where it was cancelled."""
+        context.progress(100 + round(100 * state.share), 300, STAGES[state.stage], {"so_far": so_far(state)})
 
     try:
         made = papers.make_papers(
@@ -55,7 +64,7 @@ def make_papers(context: JobContext, args: dict[str, Any]) -> dict[str, Any]:
             by=context.actor.id or 0,
             forms=int(args["forms"]),
             title=args.get("title") or None,
-            around=papers.Around(read, tell),
+            around=papers.Around(read, tell, context.keyring),
         )
     except ItemBankError as refusal:
         raise AppError(refusal.message.msgid, **refusal.message.params) from refusal
@@ -63,3 +72,8 @@ def make_papers(context: JobContext, args: dict[str, Any]) -> dict[str, Any]:
     if isinstance(made, papers.Infeasible):
         return {"infeasible": explained(made.explanation), "forms": made.forms, "runway": lasts}
     return {"paper_set_id": made.paper_set_id, "attempts": made.attempts, "runway": lasts}
+
+
+def so_far(state: "State") -> dict[str, Any]:
+    """How far a search is, as JSON."""
+    return {"stage": state.stage, "step": state.step, "forms": state.forms, "met": state.met, "missed": state.missed}

@@ -11,7 +11,7 @@ from itembank.tables import Bank, Blueprint
 from server.audit import trail
 from server.bank import blueprints, paper_view, runway_view, uploads
 from server.bank.scope import PaperMaker, PaperReader, own_bank, own_blueprint, own_papers
-from server.bank.shortage_words import Sentences
+from server.bank.shortage_words import Sentences, tasks_of
 from server.bank.words import FORM_STATES, IMPORTANCES, KINDS, PASSPORT
 from server.db import Db, ReadDb, transaction
 from server.errors import Conflict, FieldError, Invalid, NotFound
@@ -35,6 +35,7 @@ def list_papers(request: Request, db: ReadDb, who: PaperReader, bank_id: int) ->
         sets=paper_view.listed(db, bank),
         runways={line.blueprint.id: line for line in runway_view.runways(db, bank)},
         sentences=Sentences(load_topics(db, bank)),
+        tasks=tasks_of(bank),
         form_states=FORM_STATES,
         kinds=KINDS,
     )
@@ -105,6 +106,7 @@ def making(request: Request, db: ReadDb, who: PaperMaker, bank_id: int, job_id: 
     context: dict[str, Any] = {"bank": bank, "job": job, "running": running, "result": result}
     context |= {
         "sentences": Sentences(load_topics(db, bank)),
+        "tasks": tasks_of(bank),
         "blueprint": own_blueprint(db, bank, int(job.args["blueprint_id"])),
     }
     if wants_fragment(request):
@@ -138,7 +140,7 @@ def show(request: Request, db: ReadDb, who: PaperReader, bank_id: int, paper_set
         request,
         "bank/paper_set.html",
         bank=bank,
-        view=paper_view.paper_view(db, bank, row),
+        view=paper_view.paper_view(db, bank, row, request.app.state.keyring),
         grades=paper_view.GRADES,
         passport=PASSPORT,
         form_states=FORM_STATES,

@@ -8,10 +8,10 @@ from markupsafe import Markup
 from sqlalchemy import func, select
 from sqlmodel import Session, col
 
-from itembank.assembly.audit import audit
 from itembank.assembly.pool_item import PoolItem
 from itembank.blueprint import BlueprintBody, TopicFacts, is_under
-from itembank.pool import load_topics
+from itembank.pool import topics_of
+from itembank.sealing import Keyring
 from itembank.tables import (
     Bank,
     Blueprint,
@@ -27,9 +27,11 @@ from itembank.tables import (
 )
 from server.bank.blueprint_form import counted_topics
 from server.bank.blueprints import body_of
-from server.bank.charts import grouped_bars, histogram
+from server.bank.charts import curves, grouped_bars, histogram
+from server.bank.recount import Recount, lowered_words, recounted
 from server.bank.scope import names
 from server.bank.tables import Withdrawal
+from server.bank.words import KINDS
 from server.pages import BEIJING, _, translate
 from server.registry.tables import ExamSession
 
@@ -85,13 +87,19 @@ class FormView:
 
 @dataclass(frozen=True)
 class Coverage:
-    """One topic across the forms: wanted by the blueprint, found on each."""
+    """One topic, of all kinds or one, across the forms: wanted by the blueprint, found on each."""
 
     code: str
     name: str
+    kind: str | None
     low: int | None
     high: int | None
     found: list[int]
+
+    @property
+    def met(self) -> list[bool]:
+        """Form by form, whether it has what was wanted."""
+        return [self.low is None or self.low <= n <= (n if self.high is None else self.high) for n in self.found]
 
 
 @dataclass(frozen=True)
@@ -104,7 +112,9 @@ class PaperView:
     forms: list[FormView]
     coverage: list[Coverage]
     picture: Markup
-    faults: list[str]
+    curves: Markup | None
+    recount: Recount
+    lowered: list[str]
     shared: int
     by: str
     withdrawal: Withdrawal | None
@@ -131,13 +141,13 @@ def listed(db: Session, bank: Bank) -> list[SetLine]:
     return [SetLine(papers, name, states.get(papers.id, []), people[papers.made_by]) for papers, name in found]
 
 
-def paper_view(db: Session, bank: Bank, papers: PaperSet) -> PaperView:
+def paper_view(db: Session, bank: Bank, papers: PaperSet, keyring: Keyring) -> PaperView:
     """All of one set; the recount is made afresh from the stored slots."""
     blueprint = db.execute(select(Blueprint).where(col(Blueprint.id) == papers.blueprint_id)).scalar_one()
     body = body_of(blueprint)
-    forms = _forms(db, papers)
+    forms = _forms(db, papers, body)
     pool = {form.form.id: rows for form, rows in zip(forms, _pool_rows(db, forms), strict=True)}
-    topics = load_topics(db, bank)
+    topics = _topics(db, bank, forms)
     coverage = _coverage(topics, body, forms)
     open_request = select(Withdrawal).where(col(Withdrawal.paper_set_id) == papers.id).order_by(col(Withdrawal.id).desc())
     withdrawal = db.execute(open_request.limit(1)).scalar()
@@ -147,15 +157,17 @@ def paper_view(db: Session, bank: Bank, papers: PaperSet) -> PaperView:
     claims = select(func.count(), func.count(col(LedgerEntry.burned_at))).where(*live)
     held, burned = db.execute(claims).one()
     items = [slot.item_id for form in forms for slot in form.slots]
-    title = translate(_("Items by topic and form"))
+    labels = [form.form.label for form in forms]
     return PaperView(
         papers=papers,
         blueprint=blueprint,
         body=body,
         forms=forms,
         coverage=coverage,
-        picture=grouped_bars([(line.code, line.found) for line in coverage], [f.form.label for f in forms], title),
-        faults=audit(list(pool.values()), body),
+        picture=_coverage_picture(coverage, labels),
+        curves=_curves(papers, labels),
+        recount=recounted(db, bank, papers, body, list(pool.values()), topics, keyring),
+        lowered=lowered_words(papers.report),
         shared=len(items) - len(set(items)),
         by=people[papers.made_by],
         withdrawal=withdrawal,
@@ -166,7 +178,31 @@ def paper_view(db: Session, bank: Bank, papers: PaperSet) -> PaperView:
     )
 
 
-def _forms(db: Session, papers: PaperSet) -> list[FormView]:
+def _coverage_picture(coverage: list[Coverage], labels: list[str]) -> Markup:
+    limits = [None if line.low is None else (line.low, line.low if line.high is None else line.high) for line in coverage]
+    bars = [(f"{line.code} {translate(KINDS[line.kind])}" if line.kind in KINDS else line.code, line.found) for line in coverage]
+    return grouped_bars(bars, labels, translate(_("Items by topic and form")), limits)
+
+
+def _curves(papers: PaperSet, labels: list[str]) -> Markup | None:
+    """Information over ability, as it was when the forms were made; None where nothing was calibrated."""
+    report = papers.report or {}
+    if "curves" not in report:
+        return None
+    return curves(
+        report["abilities"], list(zip(labels, report["curves"], strict=False)), translate(_("Information of each form"))
+    )
+
+
+def _topics(db: Session, bank: Bank, forms: list[FormView]) -> tuple[TopicFacts, ...]:
+    """Of the table the set was made by: the bank may follow another now."""
+    ids = [view.form.id for view in forms]
+    made_by = select(col(Topic.syllabus_id)).join(FormSlot, col(FormSlot.topic_id) == col(Topic.id))
+    found = db.execute(made_by.where(col(FormSlot.form_id).in_(ids)).limit(1)).scalar()
+    return topics_of(db, found or bank.syllabus_id)
+
+
+def _forms(db: Session, papers: PaperSet, body: BlueprintBody) -> list[FormView]:
     forms = list(db.execute(select(Form).where(col(Form.paper_set_id) == papers.id).order_by(col(Form.label))).scalars())
     ids = [form.id for form in forms]
     steps = list(db.execute(select(FormStep).where(col(FormStep.form_id).in_(ids)).order_by(col(FormStep.id))).scalars())
@@ -184,7 +220,9 @@ def _forms(db: Session, papers: PaperSet) -> list[FormView]:
     highest = max((count for view in views for count in view.grades.values()), default=1)
     for view in views:
         title = translate(_("Difficulty of form %(label)s"), label=view.form.label)
-        view.picture = histogram(view.grades, GRADES, title, highest)
+        view.picture = histogram(
+            view.grades, GRADES, title, highest, {g.difficulty: (g.low, min(g.high, len(view.slots))) for g in body.grades}
+        )
     return views
 
 
@@ -202,7 +240,7 @@ def _slots(db: Session, form_ids: list[int]) -> dict[int, list[Slot]]:
         )
         .join(ItemVersion, col(ItemVersion.id) == col(FormSlot.item_version_id))
         .join(Item, col(Item.id) == col(FormSlot.item_id))
-        .join(Topic, col(Topic.id) == col(Item.topic_id))
+        .join(Topic, col(Topic.id) == func.coalesce(FormSlot.topic_id, Item.topic_id))
         .where(col(FormSlot.form_id).in_(form_ids))
         .order_by(col(FormSlot.form_id), col(FormSlot.slot))
     )
@@ -224,12 +262,16 @@ def _pool_rows(db: Session, forms: list[FormView]) -> list[list[PoolItem]]:
 
 
 def _coverage(topics: tuple[TopicFacts, ...], body: BlueprintBody, forms: list[FormView]) -> list[Coverage]:
-    wanted = {demand.code: demand for demand in body.topics if demand.kind is None}
+    """Every demand on a topic, in the order of the tree; topics of the usual level without one besides."""
+    names = {topic.code: topic.name for topic in topics}
+    wanted = {(demand.code, demand.kind): demand for demand in body.topics}
+    keys = wanted.keys() | {(topic.code, None) for topic in counted_topics(topics)}
     lines = []
-    for topic in counted_topics(topics):
-        found = [sum(is_under(slot.topic, topic.code) for slot in view.slots) for view in forms]
-        demand = wanted.get(topic.code)
-        lines.append(Coverage(topic.code, topic.name, demand.low if demand else None, demand.high if demand else None, found))
+    for code, kind in sorted(keys, key=lambda key: (key[0].split("-"), key[1] or "")):
+        found = [sum(is_under(slot.topic, code) and kind in {None, slot.kind} for slot in view.slots) for view in forms]
+        demand = wanted.get((code, kind))
+        low, high = (demand.low, demand.high) if demand else (None, None)
+        lines.append(Coverage(code, names.get(code, ""), kind, low, high, found))
     return lines
 
 

@@ -9,12 +9,14 @@ from sqlmodel import Session, col
 
 from itembank.tables import Bank, Blueprint
 from server.auth.staff import Staff
-from server.bank.shortage_words import explained
+from server.bank.shortage_words import demand_of, explained
 from server.db import reading
 from server.jobs import Job, JobContext, Jobs
 from server.pages import _
 
 KIND: Final = "bank.runway"
+FIRST: Final = 6
+"""So many of the demands that run dry first are shown."""
 MAKING: Final = "bank.make_papers"
 """Making papers changes how long the bank lasts, so that job answers too."""
 
@@ -27,6 +29,17 @@ class RunwayLine:
     result: dict[str, Any] | None
     at: datetime | None
     running: bool
+
+    @property
+    def dry(self) -> dict[str, Any] | None:
+        """The cell that runs dry first: a single demand where counting says so, else what has to be written most of."""
+        if self.result is None:
+            return None
+        first, missing = self.result.get("first", []), self.result["missing"]
+        if first and first[0]["lasts"] <= self.result["sets"]:
+            return dict(first[0])
+        found = [*missing["mends"], *missing["shortages"], *first]
+        return dict(found[0]) if found else None
 
 
 def runways(db: Session, bank: Bank) -> list[RunwayLine]:
@@ -72,11 +85,13 @@ def runway_of(context: JobContext, blueprint_id: int) -> dict[str, Any]:
     from itembank.runway import runway
 
     with reading(context.dbs) as db:
-        found = runway(db, blueprint_id)
+        found = runway(db, blueprint_id, keyring=context.keyring)
+    by_life = sorted((one for one in found.demands if one.wants), key=lambda one: one.has / one.wants)
     return {
         "sets": found.sets,
         "forms": found.forms,
         "free": found.free_items,
         "spent": found.spent_items,
         "missing": explained(found.next_missing),
+        "first": [demand_of(one) for one in by_life[:FIRST]],
     }

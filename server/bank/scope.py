@@ -15,7 +15,7 @@ from starlette.datastructures import FormData
 
 from itembank import errors
 from itembank.errors import Message
-from itembank.tables import Bank, Blueprint, ImportBatch, Item, PaperSet
+from itembank.tables import Bank, Blueprint, ImportBatch, Item, PaperSet, Syllabus
 from server.auth.staff import Staff, allow
 from server.auth.tables import Person
 from server.bank.words import FORM_STATES
@@ -59,6 +59,14 @@ def own_bank(db: Session, who: Staff, bank_id: int) -> Bank:
     if bank is None or bank.institution_id != who.institution_id:
         raise NotFound
     return bank
+
+
+def own_syllabus(db: Session, who: Staff, syllabus_id: int) -> Syllabus:
+    """A content table of this person's institution."""
+    row = db.get(Syllabus, syllabus_id)
+    if row is None or row.institution_id != who.institution_id:
+        raise NotFound
+    return row
 
 
 def own_item(db: Session, bank: Bank, item_id: int) -> Item:

@@ -8,7 +8,9 @@ from server.bank.words import IMPORTANCES, KINDS
 from server.pages import _, translate
 
 if TYPE_CHECKING:
-    from itembank.assembly.explanation import Bend, Explanation
+    from itembank.assembly.explanation import Bend, Demand, Explanation
+    from itembank.demands import Row
+    from itembank.tables import Bank
 
 
 def explained(explanation: "Explanation") -> dict[str, Any]:
@@ -52,15 +54,21 @@ def explained(explanation: "Explanation") -> dict[str, Any]:
     }
 
 
+def row_of(row: "Row | None") -> dict[str, Any]:
+    """Which questions a demand counts, as JSON."""
+    names = ("kind", "topic", "importance", "difficulty", "cognitive", "letter")
+    return {name: getattr(row, name) if row else None for name in names}
+
+
+def demand_of(demand: "Demand") -> dict[str, Any]:
+    """One demand against what is there, as JSON."""
+    figures = {"wants": demand.wants, "has": demand.has, "spent": demand.spent, "lasts": demand.lasts}
+    return {**row_of(demand.row), "low": demand.row.low, "high": demand.row.high, **figures}
+
+
 def _bend(one: "Bend") -> dict[str, Any]:
-    row = one.row
     return {
-        "kind": row.kind if row else None,
-        "topic": row.topic if row else None,
-        "importance": row.importance if row else None,
-        "difficulty": row.difficulty if row else None,
-        "cognitive": row.cognitive if row else None,
-        "letter": row.letter if row else None,
+        **row_of(one.row),
         "measure": one.measure,
         "lower_by": one.lower_by,
         "raise_by": one.raise_by,
@@ -139,11 +147,20 @@ def _figures(old: int, new: int, unit: int) -> dict[str, str]:
     return {"old": f"{old / unit:g}", "new": f"{new / unit:g}"}
 
 
+def tasks_of(bank: "Bank") -> str:
+    """Where writing tasks for this bank begin; a shortage hangs its topic, kind, difficulty and number onto it."""
+    return f"/bank/{bank.id}/tasks/new"
+
+
 class Sentences:
     """All of it for one bank: knows the names of its topics."""
 
     def __init__(self, topics: Iterable[TopicFacts]) -> None:
         self._names = {topic.code: topic.name for topic in topics}
+
+    def cell(self, cell: dict[str, Any]) -> str:
+        """A demand in words, with its difficulty: 判断题 · B-C 低压电器 · 难度 2."""
+        return _graded(cell, self._names)
 
     def shortage(self, cell: dict[str, Any]) -> str:
         """See `shortage_sentence`."""

@@ -1,19 +1,18 @@
 """Importing a content table (鉴定要素细目表): all mistakes by row and column, or the tree to confirm."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, File, Request, Response, UploadFile
 from sqlmodel import Session
 
 from itembank import intake
 from itembank.exchange import xlsx
-from itembank.tables import Syllabus
 from server.audit import trail
 from server.auth.staff import Staff
-from server.bank import syllabus_view, uploads
+from server.bank import syllabus_form, syllabus_view, uploads
 from server.bank.mistakes_sheet import of_errors
-from server.bank.scope import BankReader, SyllabusImporter, library
+from server.bank.scope import BankReader, SyllabusImporter, library, own_syllabus
 from server.bank.tables import Upload
 from server.bank.words import IMPORTANCES, LEVELS
 from server.db import Db, ReadDb
@@ -104,24 +103,20 @@ def confirm(request: Request, db: Db, who: SyllabusImporter, upload_id: int) -> 
 @router.get("/{syllabus_id:int}")
 def show(request: Request, db: ReadDb, who: BankReader, syllabus_id: int) -> Response:
     """A stored content table."""
-    row = _own(db, who, syllabus_id)
+    row = own_syllabus(db, who, syllabus_id)
     lines = syllabus_view.lines(syllabus_view.tree_of(db, row.id))
-    return page(request, "bank/syllabus.html", syllabus=row, lines=lines, levels=LEVELS, importances=IMPORTANCES)
+    versions = syllabus_view.versions(db, row)
+    followers = syllabus_form.followers(db, who.institution_id, [one.id for one in versions])
+    context: dict[str, Any] = {"syllabus": row, "lines": lines, "versions": versions, "followers": followers}
+    return page(request, "bank/syllabus.html", **context, levels=LEVELS, importances=IMPORTANCES)
 
 
 @router.get("/{syllabus_id:int}/table.xlsx")
 def export(request: Request, db: ReadDb, who: BankReader, syllabus_id: int) -> Response:
     """The same as a spreadsheet in the official columns."""
-    row = _own(db, who, syllabus_id)
+    row = own_syllabus(db, who, syllabus_id)
     content = xlsx.write_syllabus(syllabus_view.tree_of(db, row.id), now=request.app.state.clock.now())
     return download(f"{row.title}.xlsx", content, XLSX)
-
-
-def _own(db: Session, who: Staff, syllabus_id: int) -> Syllabus:
-    row = db.get(Syllabus, syllabus_id)
-    if row is None or row.institution_id != who.institution_id:
-        raise NotFound
-    return row
 
 
 def level_of(text: str) -> int | None:

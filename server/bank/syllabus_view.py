@@ -1,5 +1,6 @@
 """A stored content table as the library's tree again, and a tree as lines to show."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -7,6 +8,7 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 
 from itembank.syllabus import Area, Leaf, Ratio, Syllabus, walk_areas
+from itembank.syllabus_edit import Line as EditorLine
 from itembank.tables import Syllabus as SyllabusRow
 from itembank.tables import Topic
 from server.errors import NotFound
@@ -47,7 +49,33 @@ def tree_of(db: Session, syllabus_id: int) -> Syllabus:
     for topic in db.execute(found).scalars():
         below.setdefault(topic.parent_id, []).append(topic)
     areas = tuple(_area(topic, below) for topic in below.get(None, []) if not topic.is_leaf)
-    return Syllabus(row.occupation_name, row.occupation_code, str(row.level), "", None, areas)
+    return Syllabus(row.occupation_name, row.occupation_code, level_text(row), row.method, None, areas)
+
+
+def versions(db: Session, row: SyllabusRow) -> list[SyllabusRow]:
+    """All versions of the table of this occupation and level, newest first."""
+    same = (
+        col(SyllabusRow.institution_id) == row.institution_id,
+        col(SyllabusRow.occupation_code) == row.occupation_code,
+        col(SyllabusRow.level) == row.level,
+    )
+    return list(db.execute(select(SyllabusRow).where(*same).order_by(col(SyllabusRow.version).desc())).scalars())
+
+
+def typed_codes(lines: Sequence[EditorLine]) -> list[str]:
+    """The full code of every line of the editor as it is typed; a leaf that is to move still by its old place."""
+    path: list[str] = []
+    found = []
+    for line in lines:
+        if not line.is_leaf:
+            path[max(line.depth, 1) - 1 :] = [line.code]
+        found.append("-".join([*path, line.code] if line.is_leaf else path))
+    return found
+
+
+def level_text(row: SyllabusRow) -> str:
+    """The level as it was written in the file, such as 四级: the title is the occupation and this."""
+    return row.title.removeprefix(row.occupation_name).strip() or str(row.level)
 
 
 def _area(topic: Topic, below: dict[int | None, list[Topic]]) -> Area:

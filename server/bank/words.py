@@ -94,6 +94,9 @@ IMPORTANCES: dict[str, str] = {
 }
 """Importance of a knowledge point -> word."""
 
+COGNITIVE = ("识记", "理解", "应用", "分析", "综合", "评价")
+"""Cognitive levels to choose from while typing; a bank may use others."""
+
 LEVELS: dict[int, str] = {
     5: _("Level 5 (junior)"),
     4: _("Level 4 (intermediate)"),

@@ -19,6 +19,13 @@ def create(connection: Connection, table: str, may_change: tuple[str, ...]) -> N
     (_sqlite if is_sqlite else _postgresql)(connection, table, " OR ".join(sides))
 
 
+def drop(connection: Connection, table: str) -> None:
+    """Take the triggers off, for a revision that adds a column (make them again: they name every column) or fills it."""
+    place = "" if connection.dialect.name == "sqlite" else f' ON "{table}"'
+    for name in ("no_update", "no_delete", "no_truncate"):
+        connection.execute(text(f'DROP TRIGGER IF EXISTS "{table}_{name}"{place}'))
+
+
 def missing(connection: Connection, tables: dict[str, tuple[str, ...]]) -> list[str]:
     """Which of `tables` lack their triggers."""
     if connection.dialect.name == "sqlite":

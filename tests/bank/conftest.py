@@ -79,6 +79,7 @@ def open_house(path: Path, people: dict[str, factories.SignedIn], keyring: Keyri
 def no_child(monkeypatch: pytest.MonkeyPatch) -> None:
     """The child process does not start in tests; `House.work` does its work."""
     monkeypatch.setattr(jobs.Jobs, "wake", lambda self: None)
+    monkeypatch.setattr(jobs.Jobs, "wait", lambda self, job_id, seconds: None)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ AXE = (VENDOR / "axe-core@4.14.1" / "axe.min.js").read_text(encoding="utf-8")
 GRAVE = {"serious", "critical"}
 SIZE = (1024, 768)
 NO_PAGE = re.compile(
-    r"\.(xlsx|pdf)$|^/(livez|readyz|static)|^/exam/api/|^/bank/media/|/stream$|/progress$|^/exam/check/now$|/twins/looked/|^/public/results/\{"
+    r"\.(xlsx|pdf)$|^/(livez|readyz|static)|^/exam/api/|^/bank/media/|/stream$|/progress$|^/exam/check/now$|/twins/looked/|/blueprints/verdict/|^/public/results/\{"
 )
 """Routes without a page of their own; the public list has one only after publishing: a journey looks at it."""
 

@@ -123,7 +123,7 @@ def see_a_formula(manager: Desk) -> None:
 
 
 def store_blueprint(manager: Desk) -> None:
-    """The sums follow what is typed."""
+    """The sums follow what is typed, and so does what the bank can give."""
     page = manager.go("/bank/1/papers")
     page.get_by_role("link", name="New blueprint").first.click()
     page.locator("#name").fill("电工四级 20 题")
@@ -135,6 +135,14 @@ def store_blueprint(manager: Desk) -> None:
     expect(sums).to_contain_text("105")  # 13 × 5 + 4 × 6 + 4 × 4
     single.fill("12")
     expect(sums).to_contain_text("adds up")
+    verdict, topic = page.locator("#verdict"), page.locator('[name="low.B-D"]')
+    expect(verdict).to_contain_text("Nothing speaks against 3 forms")
+    expect(page.locator("#share-B-D")).to_have_text("4.00 → 4")
+    topic.fill("60")
+    expect(verdict).to_contain_text("The bank cannot give 3 such forms")
+    expect(page.locator("#need-B-D")).to_contain_text("180 /")
+    topic.fill("4")
+    expect(verdict).to_contain_text("Nothing speaks against 3 forms")
     manager.press("Store the blueprint")
     expect(page.locator("main")).to_contain_text("电工四级 20 题")
 
