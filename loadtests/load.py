@@ -183,13 +183,26 @@ class Load:
         return {"board_1000_s": found}
 
     def workers_2(self) -> Figures:
-        """CPU per save of server and PostgreSQL with two serving processes over that with one, in turns."""
+        """CPU per save of server and PostgreSQL with two serving processes over that with one, in turns.
+
+        256 connections: as many as give one process full batches, for below that nobody needs a second one. With 64, the two
+        share what one would have stored at once: said beside it.
+        """
+        many, few = self._workers(256), self._workers(64)
+        return {
+            "workers_2_cpu_vs_1": [two / one for one, two in zip(many[1], many[2], strict=True)],
+            "workers_2_cpu_vs_1_of_64": [two / one for one, two in zip(few[1], few[2], strict=True)],
+            "save_cpu_ms_postgresql": few[1],
+        }
+
+    def _workers(self, connections: int) -> dict[int, list[float]]:
+        """ms of CPU per save, by the number of serving processes."""
         found: dict[int, list[float]] = {1: [], 2: []}
         with postgresql.cluster() as cluster:
             for run in range(self.runs):
                 for workers in (1, 2):
                     url = postgresql.create_database(cluster, f"load_{run}_{workers}")
-                    with Bench(64, url=url, signed_in=False) as bench:
+                    with Bench(connections, url=url, signed_in=False) as bench:
                         port = free_port()
                         with bench.serve(port, JIKAO_WORKERS=str(workers)) as pid:
                             product = Hammered(port, [sign_in(port, person) for person in bench.people])
@@ -199,8 +212,7 @@ class Load:
                             saves = product.run(self.seconds / 5).saves
                             found[workers].append((all_cpu(pid) + all_cpu(database) - before) / saves * 1000)
                         nothing_lost(url, product)
-        ratios = [two / one for one, two in zip(found[1], found[2], strict=True)]
-        return {"workers_2_cpu_vs_1": ratios, "save_cpu_ms_postgresql": found[1]}
+        return found
 
 
 class Bench:
