@@ -127,9 +127,10 @@ def check(request: Request, db: ReadDb, who: BlueprintWriter, bank_id: int, fiel
     context = _context(db, bank, topics, form, found, _old(db, bank, fields))
     live: blueprint_live.Live = context["live"]
     live.job_id = _ask(request, who, bank, found)
+    if not form.name:
+        found.problems.pop("name", None)  # the field says so itself when it is stored
     if wants_fragment(request):
         return fragment(request, "bank/blueprint_form.html", "sums", **context)
-    found.problems.pop("name", None)
     if live.job_id is not None and not then:
         job = request.app.state.jobs.wait(live.job_id, PATIENCE_S)
         live.judged = blueprint_live.judged(job, topics) if job else None
