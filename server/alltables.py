@@ -8,6 +8,7 @@ from server import fitting_keys, jobs
 from server.audit import tables as audit_tables
 from server.auth import tables as auth_tables
 from server.bank import tables as bank_page_tables
+from server.grading import statistics_tables
 from server.grading import tables as grading_tables
 from server.monitor import tables as monitor_tables
 from server.registry import tables as registry_tables
@@ -27,6 +28,7 @@ for _module in (
     registry_tables,
     sitting_tables,
     grading_tables,
+    statistics_tables,
     monitor_tables,
     bank_page_tables,
 ):

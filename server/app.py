@@ -21,7 +21,7 @@ from server.clock import Clock, SystemClock, database_clock, wall_clock
 from server.edge import Edge
 from server.fitting_keys import fingerprint, open_keys
 from server.garbage import Collector
-from server.grading import duty
+from server.grading import duty, statistics_duty
 from server.grading import routes as grading_routes
 from server.jobs import Jobs
 from server.keyring import Keyring
@@ -131,6 +131,7 @@ def _duties(app: FastAPI) -> list[Duty]:
         Duty("collect garbage", 20, lambda: collector.tick(state.core.hub.held)),
         Duty("prepare papers for the waiting rooms", 10, lambda: package.prepare_due(state.dbs, state.keyring, state.clock)),
         Duty("mark what has ended", 3, lambda: duty.queue_due(state.dbs, state.clock, state.jobs)),
+        Duty("compute statistics", 30, lambda: statistics_duty.queue_due(state.dbs, state.clock, state.jobs)),
         Duty("find work whose child is gone", 10, state.jobs.fail_orphans),
         Duty("wake the child for heavy work", 5, state.jobs.wake_if_waiting),
         Duty("release what was reserved and never sealed", 600, sweep_ledger),

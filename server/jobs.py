@@ -34,6 +34,7 @@ log = structlog.get_logger()
 
 KINDS: dict[str, str] = {
     "grading.mark": "server.grading.work:mark",
+    "grading.statistics": "server.grading.statistics_work:compute",
     "bank.read_items": "server.bank.import_jobs:read_items",
     "bank.store_items": "server.bank.import_jobs:store_items",
     "bank.make_papers": "server.bank.paper_jobs:make_papers",
@@ -115,6 +116,22 @@ class JobContext:
             self.between()
 
 
+def put(db: Session, kind: str, args: dict[str, Any], actor: Actor, now: datetime, upload: bytes | None = None) -> int:
+    """Queue work; also what work itself calls for what is to follow it. Returns the job's id."""
+    if kind not in KINDS:
+        raise KeyError(f"no work is named '{kind}'")
+    row: dict[str, Any] = {
+        "kind": kind,
+        "args": args,
+        "upload": upload,
+        "institution_id": actor.institution_id,
+        "state": "queued",
+    }
+    row |= {"actor": {"kind": actor.kind, "id": actor.id, "name": actor.name, "institution_id": actor.institution_id}}
+    row |= {"created_at": now, "done": 0, "total": 0, "step": "", "problem": "", "cancel": False}
+    return int(db.execute(insert(Job).values(**row).returning(col(Job.id))).scalar_one())
+
+
 class Jobs:
     """The serving side: put work down, wake the child."""
 
@@ -125,18 +142,7 @@ class Jobs:
 
     def submit(self, db: Session, kind: str, args: dict[str, Any], actor: Actor, upload: bytes | None = None) -> int:
         """Queue work in the caller's transaction; call `wake` after it has committed. Returns the job's id."""
-        if kind not in KINDS:
-            raise KeyError(f"no work is named '{kind}'")
-        row: dict[str, Any] = {
-            "kind": kind,
-            "args": args,
-            "upload": upload,
-            "institution_id": actor.institution_id,
-            "state": "queued",
-        }
-        row |= {"actor": {"kind": actor.kind, "id": actor.id, "name": actor.name, "institution_id": actor.institution_id}}
-        row |= {"created_at": self._clock.now(), "done": 0, "total": 0, "step": "", "problem": "", "cancel": False}
-        return int(db.execute(insert(Job).values(**row).returning(col(Job.id))).scalar_one())
+        return put(db, kind, args, actor, self._clock.now(), upload)
 
     def wake(self) -> None:
         """Start the child unless one is at work; a child that finds nothing more to do ends by itself."""

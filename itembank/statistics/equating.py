@@ -80,6 +80,19 @@ def linear(x: npt.ArrayLike, y: npt.ArrayLike, needed: Needed = DEFAULTS) -> lis
     return found
 
 
+def difference(x: npt.ArrayLike, y: npt.ArrayLike, needed: Needed = DEFAULTS) -> Measured:
+    """mean(X) - mean(Y) of random groups, from (people,) totals: Welch (1947), Biometrika 34, 28-35. Fit for small groups."""
+    a, b = (whole_numbers(totals, name, 1).astype(np.float64) for totals, name in ((x, "x"), (y, "y")))
+    least = max(needed.difference, 2)
+    if min(len(a), len(b)) < least:
+        return TooFew(min(len(a), len(b)), least)
+    of_a, of_b = float(a.var(ddof=1)) / len(a), float(b.var(ddof=1)) / len(b)
+    if of_a + of_b <= 0:
+        return NoSpread(min(len(a), len(b)))
+    df = (of_a + of_b) ** 2 / (of_a**2 / (len(a) - 1) + of_b**2 / (len(b) - 1))
+    return around(float(a.mean() - b.mean()), float(np.sqrt(of_a + of_b)), df=df)
+
+
 def equipercentile(x: npt.ArrayLike, y: npt.ArrayLike) -> list[Measured]:
     """Equal percentile ranks. Standard error: Lord (1982), Journal of Educational Statistics 7, 165-174."""
     fx, fy = score_counts(x), score_counts(y)

@@ -51,12 +51,13 @@ class Reliability:
 
 @dataclass(frozen=True, slots=True)
 class _Sums:
-    """Of some people: how many, per item the sum of marks and of squares, how many had each total, and of odd items' totals
-    the sum, the sum of squares and of products with the total."""
+    """Of some people: how many, per item the sum of marks, of squares and of products with the total, how many had each total,
+    and of odd items' totals the sum, the sum of squares and of products with the total."""
 
     n: float
     item: Floats
     square: Floats
+    cross: Floats
     people: Floats
     odd: Floats
 
@@ -65,6 +66,7 @@ class _Sums:
             self.n - other.n,
             self.item - other.item,
             self.square - other.square,
+            self.cross - other.cross,
             self.people - other.people,
             self.odd - other.odd,
         )
@@ -119,6 +121,39 @@ def reliability(scores: npt.ArrayLike, full: float, pass_mark: float | None = No
     )
 
 
+def alphas_without(scores: npt.ArrayLike, needed: Needed = DEFAULTS) -> list[Measured]:
+    """Alpha of the form without each of its items, in order. ``scores``: people × items, marks as whole numbers."""
+    matrix = whole_numbers(scores, "scores")
+    n, k = matrix.shape
+    least = max(needed.reliability, 4)
+    if n < least or k < 3:
+        return [TooFew(n, least) if n < least else TooFew(k - 1, 2)] * k
+    totals = total_of(matrix)
+    distinct, place = np.unique(totals, return_inverse=True)
+    folds = _folds(matrix, totals, place, len(distinct))
+    whole = _added(folds, k, len(distinct))
+    of_whole = _each_without(whole, distinct)
+    of_parts = [_each_without(whole.without(fold), distinct) for fold in folds]
+    return [
+        NoSpread(n) if value is None else _jackknife(value, [part[item] for part in of_parts], "coefficient", n)
+        for item, value in enumerate(of_whole)
+    ]
+
+
+def _each_without(sums: _Sums, totals: npt.NDArray[np.int64]) -> list[float | None]:
+    """Alpha without each item; None where nothing varies in the rest."""
+    kept = len(sums.item) - 1
+    squares = np.maximum(sums.square - sums.item**2 / sums.n, 0.0)
+    total = float(sums.people @ totals)
+    all_squares = float(sums.people @ totals.astype(np.float64) ** 2) - total**2 / sums.n
+    rest = all_squares + squares - 2 * (sums.cross - sums.item * total / sums.n)
+    others = squares.sum() - squares
+    return [
+        None if left <= 1e-6 else kept / (kept - 1) * (1 - mine / left)
+        for left, mine in zip(rest.tolist(), others.tolist(), strict=True)
+    ]
+
+
 def _folds(matrix: Numbers, totals: npt.NDArray[np.int64], place: npt.NDArray[np.int64], levels: int) -> list[_Sums]:
     n = len(matrix)
     shuffled = np.random.default_rng(20231).permutation(n)
@@ -131,6 +166,7 @@ def _folds(matrix: Numbers, totals: npt.NDArray[np.int64], place: npt.NDArray[np
                 float(len(rows)),
                 marks.sum(axis=0),
                 np.einsum("ij,ij->j", marks, marks),
+                marks.T @ marks.sum(axis=1),
                 np.bincount(place[rows], minlength=levels).astype(np.float64),
                 np.array([odd.sum(), odd @ odd, odd @ marks.sum(axis=1)]),
             )
@@ -139,12 +175,13 @@ def _folds(matrix: Numbers, totals: npt.NDArray[np.int64], place: npt.NDArray[np
 
 
 def _added(folds: list[_Sums], k: int, levels: int) -> _Sums:
-    whole = _Sums(0.0, np.zeros(k), np.zeros(k), np.zeros(levels), np.zeros(3))
+    whole = _Sums(0.0, np.zeros(k), np.zeros(k), np.zeros(k), np.zeros(levels), np.zeros(3))
     for fold in folds:
         whole = _Sums(
             whole.n + fold.n,
             whole.item + fold.item,
             whole.square + fold.square,
+            whole.cross + fold.cross,
             whole.people + fold.people,
             whole.odd + fold.odd,
         )

@@ -12,9 +12,9 @@ from itembank.statistics.dif import ItemDif
 from itembank.statistics.equating import Equating
 from itembank.statistics.irt import Abilities, Fit
 from itembank.statistics.itemfit import ItemFit
-from itembank.statistics.reliability import Reliability, reliability
+from itembank.statistics.reliability import Reliability, alphas_without, reliability
 from itembank.statistics.tally import Numbers, tally, total_of, whole_numbers
-from itembank.statistics.values import DEFAULTS, Ints, Needed, NoSpread, TooFew, Unsettled
+from itembank.statistics.values import DEFAULTS, Ints, Measured, Needed, NoSpread, TooFew, Unsettled
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,7 @@ class FormData:
     """What a form's people did. Cancelled items are left out by the caller.
 
     ``answers``: people × items, bit masks of the options chosen (bit ``id - 1``), 0 for blank; a small dtype (uint8) is fastest.
+    An item without options (``options`` 0: an answer that is typed, ordered or matched) has any numbers that tell answers apart.
     ``scores``: people × items, marks earned as whole numbers (hundredths). ``key``: (items,) bit masks of the right options.
     ``full``: (items,) full marks. ``options``: (items,) how many options each has. ``pass_mark``: total that just passes.
     ``focal``: by name, (people,) booleans: the group to look at for DIF against all others. ``reference_totals``: (people of the
@@ -42,12 +43,13 @@ class FormData:
 
 @dataclass(frozen=True, slots=True)
 class FormReport:
-    """``items``, ``options``, ``item_fit`` and each list of ``dif`` are one per item, in order; ``miskeyed`` names options by
-    item (index from 0). ``model`` is 2PL, or Rasch where there are too few for 2PL; ``abilities`` are of it."""
+    """``items``, ``options``, ``alpha_without``, ``item_fit`` and each list of ``dif`` are one per item, in order; ``miskeyed``
+    names options by item (index from 0). ``model`` is 2PL, or Rasch where there are too few for 2PL; ``abilities`` are of it."""
 
     n: int
     form: Reliability
     items: list[ItemAnalysis]
+    alpha_without: list[Measured]
     options: list[list[OptionAnalysis]]
     miskeyed: dict[int, list[int]]
     two_parameter: Fit | TooFew | NoSpread
@@ -64,7 +66,10 @@ def report(data: FormData, needed: Needed = DEFAULTS) -> FormReport:
     k = scores.shape[1]
     key, full, options = (_per_item(values, name, k) for values, name in _columns(data))
     found = tally(answers, scores)
-    by_option = [analysis.analyse_options(found, item, int(options[item]), int(key[item]), needed) for item in range(k)]
+    by_option = [
+        analysis.analyse_options(found, item, int(options[item]), int(key[item]), needed) if options[item] else []
+        for item in range(k)
+    ]
     right = (scores == full).astype(np.uint8)
     two = irt.two_parameter(right, needed)
     one = irt.rasch(right, needed=needed)
@@ -73,6 +78,7 @@ def report(data: FormData, needed: Needed = DEFAULTS) -> FormReport:
         n=len(scores),
         form=reliability(scores, float(full.sum()), data.pass_mark, needed),
         items=analysis.analyse_items(found, full, needed),
+        alpha_without=alphas_without(scores, needed),
         options=by_option,
         miskeyed={item: rivals for item, one in enumerate(by_option) if (rivals := analysis.miskeyed(one))},
         two_parameter=two,

@@ -55,7 +55,7 @@ Measured = Estimate | TooFew | NoSpread | Unsettled
 
 @dataclass(frozen=True, slots=True)
 class Needed:
-    """How many people each figure needs at least; ``dif`` and ``equipercentile`` count each group or form alone."""
+    """How many people each figure needs at least; ``dif``, ``equipercentile``, ``difference`` count each group or form."""
 
     difficulty: int = 1
     spread: int = 2
@@ -65,6 +65,7 @@ class Needed:
     rasch: int = 150
     two_pl: int = 500
     dif: int = 100
+    difference: int = 5
     equating: int = 30
     equipercentile: int = 200
     similarity: int = 30

@@ -55,6 +55,9 @@ ACTIONS: Mapping[str, frozenset[str]] = {
         "results.mark": "results_officer",
         "results.publish": "results_officer",
         "key.correct": "results_officer bank_manager",
+        "statistics.see": "results_officer supervisor bank_manager",
+        "statistics.export": "results_officer bank_manager",
+        "hints.see": "results_officer supervisor",
         # records
         "records.print": "exam_officer invigilator results_officer supervisor",
         # system

@@ -17,6 +17,7 @@ from itembank.sealing import Keyring
 from itembank.tables import Bank, Item, ItemVersion, Topic
 from server.auth.tables import Person
 from server.bank.overview import claim_columns, drawable, live_claims
+from server.bank.performance import to_revise
 from server.bank.words import KINDS, STATES
 
 PAGE = 50
@@ -33,10 +34,11 @@ class Filter:
     topic: str = ""
     difficulty: int = 0
     mine: bool = False
+    revise: bool = False
 
     def query(self, **more: object) -> str:
         """As a query string, without what is empty."""
-        values = {**vars(self), "mine": 1 if self.mine else "", **more}
+        values = {**vars(self), "mine": 1 if self.mine else "", "revise": 1 if self.revise else "", **more}
         return urlencode({name: value for name, value in values.items() if value})
 
     @property
@@ -54,6 +56,7 @@ class FilterQuery(BaseModel):
     topic: str = ""
     difficulty: str = ""
     mine: str = ""
+    revise: str = ""
     page: str = "1"
 
     @property
@@ -71,12 +74,14 @@ class FilterQuery(BaseModel):
             topic=self.topic.strip()[:60],
             difficulty=int(self.difficulty) if self.difficulty in {"1", "2", "3", "4", "5"} else 0,
             mine=self.mine == "1",
+            revise=self.revise == "1",
         )
 
 
 @dataclass(frozen=True, slots=True)
 class ItemRow:
-    """One line of the list. `claim` is what the ledger says of the item's family: free, reserved, burned, or empty."""
+    """One line of the list. `claim` is what the ledger says of the item's family: free, reserved, burned, or empty; `revise`:
+    a flag from an exam waits for somebody."""
 
     item: Item
     kind: str
@@ -86,6 +91,7 @@ class ItemRow:
     topic_name: str
     author: str
     claim: str
+    revise: bool
 
 
 @dataclass(frozen=True)
@@ -113,7 +119,7 @@ def _chosen(bank: Bank, wanted: Filter, reader: int) -> Select[Any]:
     """Ids of the items the filter lets through, joined to no more than it asks about: counting costs what it touches."""
     live = live_claims([scope_of(bank)])
     claim = claim_columns(live, capacity_of(bank))
-    statement = select(col(Item.id)).where(col(Item.bank_id) == bank.id, visible(), *_conditions(wanted, claim, reader))
+    statement = select(col(Item.id)).where(col(Item.bank_id) == bank.id, visible(), *_conditions(bank, wanted, claim, reader))
     if wanted.q or wanted.kind or wanted.difficulty:
         current = and_(col(ItemVersion.item_id) == col(Item.id), col(ItemVersion.version) == col(Item.current_version))
         statement = statement.join(ItemVersion, current)
@@ -129,13 +135,13 @@ def _chosen(bank: Bank, wanted: Filter, reader: int) -> Select[Any]:
 
 
 def _row(*values: Any) -> ItemRow:
-    item, kind, plain, difficulty, topic_code, topic_name, author, can_draw, free, burned = values
+    item, kind, plain, difficulty, topic_code, topic_name, author, can_draw, free, burned, revise = values
     claim = ""
     if not free:
         claim = "burned" if burned else "reserved"
     elif can_draw:
         claim = "free"
-    return ItemRow(item, kind, plain, difficulty, topic_code, topic_name, author or "", claim)
+    return ItemRow(item, kind, plain, difficulty, topic_code, topic_name, author or "", claim, bool(revise))
 
 
 def _narrowed(bank: Bank, wanted: Filter, reader: int) -> Select[Any]:
@@ -152,6 +158,7 @@ def _narrowed(bank: Bank, wanted: Filter, reader: int) -> Select[Any]:
         drawable().label("can_draw"),
         claim["free"].label("free"),
         claim["burned"].label("burned"),
+        col(Item.id).in_(to_revise(bank)).label("revise"),
     )
     return (
         select(*shown)
@@ -159,7 +166,7 @@ def _narrowed(bank: Bank, wanted: Filter, reader: int) -> Select[Any]:
         .join(Topic, col(Topic.id) == col(Item.topic_id))
         .outerjoin(Person, col(Person.id) == col(Item.author_id))
         .outerjoin(live, live.c.family_id == col(Item.family_id))
-        .where(col(Item.bank_id) == bank.id, visible(), *_conditions(wanted, claim, reader))
+        .where(col(Item.bank_id) == bank.id, visible(), *_conditions(bank, wanted, claim, reader))
     )
 
 
@@ -173,7 +180,7 @@ def _number(words: str) -> int | None:
     return int(number) if number.isdecimal() and len(number) < 10 else None
 
 
-def _conditions(wanted: Filter, claim: dict[str, ColumnElement[bool]], reader: int) -> Iterator[ColumnElement[bool]]:
+def _conditions(bank: Bank, wanted: Filter, claim: dict[str, ColumnElement[bool]], reader: int) -> Iterator[ColumnElement[bool]]:
     if wanted.q:
         number = _number(wanted.q)
         yield _says(wanted.q) if number is None else or_(_says(wanted.q), col(Item.id) == number)
@@ -189,6 +196,8 @@ def _conditions(wanted: Filter, claim: dict[str, ColumnElement[bool]], reader: i
         yield col(ItemVersion.difficulty) == wanted.difficulty
     if wanted.mine:
         yield col(Item.author_id) == reader
+    if wanted.revise:
+        yield col(Item.id).in_(to_revise(bank))
 
 
 @dataclass(frozen=True)

@@ -2,18 +2,19 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Form, Query, Request, Response
 
 from itembank.exchange import xlsx
 from itembank.lifecycle import VOTES_NEEDED, may_revise, may_submit, may_vote
 from server.audit import trail
-from server.bank import figures, item_list
+from server.bank import figures, item_list, performance
 from server.bank.item_view import item_view
 from server.bank.ledger_view import story
-from server.bank.scope import Exporter, ItemReader, own_bank, own_item, say
+from server.bank.scope import Exporter, ItemReader, Reviewer, own_bank, own_item, say
 from server.bank.words import CLAIMS, HOW, IMPORTANCES, KINDS, STATES, STORY, VOTES
 from server.db import Db, ReadDb
-from server.pages import XLSX, beijing, download, fragment, page, wants_fragment
+from server.grading import statistics_words
+from server.pages import XLSX, _, beijing, download, fragment, page, redirect, translate, wants_fragment
 
 router = APIRouter()
 Wanted = Annotated[item_list.FilterQuery, Query()]
@@ -60,6 +61,8 @@ def item_page(request: Request, db: ReadDb, who: ItemReader, bank_id: int, item_
     no_vote = may_vote(item.state, who.person_id, view.version.created_by, view.voters) if newest else None
     no_submit = may_submit(item.state, who.person_id, item.author_id)
     no_revision = may_revise(item.state)
+    performances = performance.performances(db, item.id)
+    no_look = performance.look_refusal(item, who)
     return page(
         request,
         "bank/item.html",
@@ -78,7 +81,21 @@ def item_page(request: Request, db: ReadDb, who: ItemReader, bank_id: int, item_
         votes=VOTES,
         claims=STORY,
         importances=IMPORTANCES,
+        performances=performances,
+        open_flags=performance.open_flags(performances, item),
+        no_look=translate(no_look) if no_look else "",
+        **statistics_words.context(),
     )
+
+
+@router.post("/{bank_id:int}/items/{item_id:int}/look")
+def look(
+    request: Request, db: Db, who: Reviewer, bank_id: int, item_id: int, reason: Annotated[str, Form(max_length=300)] = ""
+) -> Response:
+    """Somebody looked at what an exam showed and leaves the item as it is."""
+    item = own_item(db, own_bank(db, who, bank_id), item_id)
+    performance.look(db, item, who, reason.strip(), request.app.state.clock.now())
+    return redirect(request, f"/bank/{bank_id}/items/{item_id}#performance", _("Recorded: the item stays as it is."))
 
 
 @router.get("/media/{digest}")

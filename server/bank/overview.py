@@ -9,6 +9,7 @@ from sqlmodel import Session, col
 
 from itembank.pool import capacity_of, scope_of, visible
 from itembank.tables import Bank, Blueprint, ImportBatch, Item, ItemState, ItemVersion, LedgerEntry, PaperSet, Topic
+from server.bank.performance import to_revise
 
 LEAST_PER_LEAF = 4
 """At least so many items on every knowledge point is the usual rule; fewer is a warning."""
@@ -164,10 +165,12 @@ def _sum(condition: ColumnElement[bool]) -> ColumnElement[int]:
 
 
 def waiting_counts(db: Session, bank: Bank) -> dict[str, int]:
-    """What waits for somebody: items in review, imports to be decided, blueprints and paper sets there are."""
+    """What waits for somebody: items in review, imports to be decided, items to revise; blueprints and paper sets there are."""
     review = select(func.count()).where(col(Item.bank_id) == bank.id, col(Item.state) == ItemState.SUBMITTED, visible())
     batches = select(func.count()).where(col(ImportBatch.bank_id) == bank.id, col(ImportBatch.state) == "staged")
     plans = select(func.count()).where(col(Blueprint.bank_id) == bank.id, col(Blueprint.retired_at).is_(None))
     papers = select(func.count()).where(col(PaperSet.bank_id) == bank.id)
-    counts = select(review.scalar_subquery(), batches.scalar_subquery(), plans.scalar_subquery(), papers.scalar_subquery())
-    return dict(zip(("review", "imports", "blueprints", "papers"), db.execute(counts).one(), strict=True))
+    revise = select(func.count()).select_from(to_revise(bank).distinct().subquery())
+    wanted = {"review": review, "imports": batches, "revise": revise, "blueprints": plans, "papers": papers}
+    counts = select(*(statement.scalar_subquery() for statement in wanted.values()))
+    return dict(zip(wanted, db.execute(counts).one(), strict=True))

@@ -33,7 +33,8 @@ from server.sitting.store import store_for
 from server.sitting.writer import Writer
 
 DURATION_MS = 60 * MINUTE_MS
-FINISHED, OPEN, NEXT_WEEK = 24, 24, 12
+FINISHED, OPEN, NEXT_WEEK = 92, 24, 12
+"""The finished one has some thirty candidates on each form, so that its statistics have something to say."""
 ALL_DAY = replace(SessionProfile(), late_entrant_gets_full_time=True, identity_check=False)
 """The open exam session lets visitors of the demo in at any time, with the full hour."""
 

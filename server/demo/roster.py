@@ -1,4 +1,4 @@
-"""Sixty candidates who do not exist: names, valid numbers of an area code nobody has, how able each is."""
+"""Candidates who do not exist: names, valid numbers of an area code nobody has, how able each is."""
 
 from dataclasses import dataclass
 from random import Random

@@ -47,7 +47,7 @@ def run(settings: Settings, *, reset: bool) -> None:
     keyring = open_keys(dbs, settings, clock.now())
     house = _house(dbs)
     if house is None:
-        print("Loading the demo: a bank of 500 items, three exam sessions, sixty candidates …", flush=True)
+        print("Loading the demo: a bank of 500 items, three exam sessions, 128 candidates …", flush=True)
         house = load(dbs, keyring, clock.now())
     with reading(dbs) as db:
         session = _open_session(db, house)
@@ -81,7 +81,7 @@ def load(dbs: Databases, keyring: Keyring, now: datetime) -> House:
         for seed in (1, 2)
     ]
     yesterday = (now - timedelta(days=1)).replace(minute=0, second=0, microsecond=0)
-    first = exams.draft_of(plan, blueprint, "电工四级理论知识考试 第一场", yesterday, house.room_ids[:1], SessionProfile())
+    first = exams.draft_of(plan, blueprint, "电工四级理论知识考试 第一场", yesterday, house.room_ids, SessionProfile())
     exams.finished(dbs, keyring, house, first, sets[0])
     second = exams.draft_of(plan, blueprint, "电工四级理论知识考试 第二场", now, house.room_ids[1:3], exams.ALL_DAY)
     exams.schedule(dbs, keyring, house, second, roster.people(exams.OPEN, OPEN_SEED), paper_set_id=sets[1], now=now)

@@ -12,6 +12,7 @@ from server.errors import Conflict, NotFound
 from server.grading import candidates, checks, duty, picture, results, rules, runs, words
 from server.grading.routes_acts import router as acts_router
 from server.grading.routes_public import router as public_router
+from server.grading.statistics_routes import router as statistics_router
 from server.grading.summary_xlsx import workbook
 from server.grading.view import frame, own
 from server.pages import XLSX, _, download, fragment, page, redirect
@@ -165,4 +166,5 @@ def check(request: Request, who: Marker, exam_session_id: int) -> Response:
 
 
 router.include_router(acts_router)
+router.include_router(statistics_router)
 router.include_router(public_router)

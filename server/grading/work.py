@@ -9,11 +9,12 @@ from sqlmodel import Session, col, select
 from itembank.items import ItemBody
 from itembank.statistics import classical
 from itembank.tables import FormSlot, ItemVersion
+from server import jobs
 from server.audit.trail import SYSTEM
 from server.clock import Clock
 from server.db import Databases, reading, transaction
 from server.errors import Conflict
-from server.grading import duty, keys, rules, runs
+from server.grading import duty, keys, rules, runs, statistics_work
 from server.grading.marking import FormKey
 from server.grading.tables import ItemMark, MarkingRun, Result, RunFigures
 from server.jobs import JobContext
@@ -42,6 +43,8 @@ def mark(context: JobContext, args: dict[str, Any]) -> dict[str, Any]:
     if no is None:
         raise Conflict(_("Another marking of this exam session is under way."))
     store_figures(context.dbs, context.keyring, context.clock, exam_session_id, no)
+    with transaction(context.dbs) as db:  # a job of its own: whatever it meets, the results are in force
+        jobs.put(db, "grading.statistics", {"exam_session_id": exam_session_id, "run_no": no}, SYSTEM, context.clock.now())
     return {"run": no}
 
 
@@ -53,6 +56,7 @@ def grade(dbs: Databases, keyring: Keyring, clock: Clock) -> list[int]:
             run = runs.latest(db, exam_session_id)
         assert run is not None
         store_figures(dbs, keyring, clock, exam_session_id, run.no)
+        statistics_work.store(dbs, keyring, clock, exam_session_id, run.no)
     return done
 
 

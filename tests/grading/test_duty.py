@@ -86,6 +86,7 @@ def test_by_hand(dbs: Databases, clock: FakeClock, keyring: Keyring, sat: World,
     for _ in range(2):
         duty.queue(dbs, queue, sat.exam_session_id, by, "补收了迟到的作答 100%")
     assert jobs.run_next(dbs, keyring, clock)
+    assert jobs.run_next(dbs, keyring, clock)  # its statistics
     assert not jobs.run_next(dbs, keyring, clock)
     with reading(dbs) as db:
         run = runs.latest(db, sat.exam_session_id)

@@ -5,10 +5,11 @@ import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from itembank.statistics import analysis, dif, equating, forensics, irt, itemfit, similarity
 from itembank.statistics.classical import form_figures, item_figures, option_figures
-from itembank.statistics.reliability import reliability
+from itembank.statistics.reliability import alphas_without, reliability
 from itembank.statistics.report import FormData, report
 from itembank.statistics.tally import ability_groups, end_weights, tally
 from itembank.statistics.values import Estimate, Measured, NoSpread, TooFew, Unsettled
@@ -36,6 +37,11 @@ def test_both_roads_to_a_classical_figure_agree(people: int, items: int, seed: i
         assert one.sd == pytest.approx(other.sd)
         assert one.item_total == pytest.approx(value(other.item_total))
         assert one.alpha_without == pytest.approx(other.alpha_without, abs=1e-9)
+    for one, other in zip(fast, alphas_without(scores), strict=True):
+        if isinstance(other, Estimate):
+            assert other.value == pytest.approx(one.alpha_without, abs=1e-9)
+        else:
+            assert not isinstance(one.alpha_without, float) or isinstance(other, Unsettled)
     form, whole = form_figures(scores), reliability(scores, 150 * items)
     assert form.alpha == pytest.approx(value(whole.alpha), abs=1e-9)
     assert form.sem == pytest.approx(value(whole.sem))
@@ -197,6 +203,35 @@ def test_equating_to_itself_changes_nothing(counts: list[int], seed: int) -> Non
             assert found.value == pytest.approx(score)
         else:
             assert counts[score] == 0 or found == TooFew(0, 1)
+
+
+@given(st.integers(5, 30), st.integers(5, 30), st.integers(0, 2**32 - 1))
+def test_the_difference_of_two_forms_is_welch_s(a: int, b: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    x, y = rng.integers(0, 101, a), rng.integers(20, 81, b)
+    found, theirs = equating.difference(x, y), stats.ttest_ind(x, y, equal_var=False)
+    assert isinstance(found, Estimate)
+    ends = theirs.confidence_interval()
+    assert (found.value, found.low, found.high) == pytest.approx((x.mean() - y.mean(), ends.low, ends.high))
+
+
+def test_two_forms_of_too_few_or_of_one_score() -> None:
+    assert equating.difference([1, 2, 3, 4], [1, 2, 3, 4, 5]) == TooFew(4, 5)
+    assert equating.difference([3] * 6, [5] * 7) == NoSpread(6)
+
+
+def test_answers_without_options_are_only_told_apart() -> None:
+    """Typed answers beside a choice: coded by any numbers; the report has no options for them, and the rest all the same."""
+    rng = np.random.default_rng(5)
+    right = rng.random((60, 6)) < 0.6
+    answers = np.where(right, 1, rng.integers(2, 5, right.shape))
+    answers[:, 0] = np.where(right[:, 0], 70_001, rng.integers(1, 40, 60))
+    one = np.ones(6, dtype=np.int64)
+    found = report(FormData(answers, right * 100, one * [0, 1, 1, 1, 1, 1], one * 100, np.array([0, 3, 3, 3, 3, 3])))
+    assert found.options[0] == []
+    assert [len(options) for options in found.options[1:]] == [4] * 5
+    assert isinstance(found.items[0].item_total, Estimate)
+    assert 0 not in found.miskeyed
 
 
 def test_a_conversion_table_has_no_gaps_and_never_falls() -> None:
