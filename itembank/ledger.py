@@ -18,6 +18,7 @@ from sqlmodel import select as select_rows
 
 from itembank.errors import Message, msg
 from itembank.family_tables import FamilyMerge, Quarantine
+from itembank.passport_tables import ExpertRound
 from itembank.pool import scope_of
 from itembank.tables import Bank, ClaimState, Form, FormState, FormStep, Item, ItemState, LedgerEntry, PaperSet, ReusePolicy
 
@@ -117,11 +118,19 @@ def burn(db: Session, form_ids: Sequence[int], *, exam_session_id: int | None, n
 
 
 def release(
-    db: Session, form_ids: Sequence[int], *, by: int, second_by: int | None, reason: str, now: datetime, leaked: bool = False
+    db: Session,
+    form_ids: Sequence[int],
+    *,
+    by: int,
+    second_by: int | None,
+    reason: str,
+    now: datetime,
+    leaked: bool = False,
+    item_id: int | None = None,
 ) -> int:
-    """End the unburned claims of withdrawn forms.
+    """End the unburned claims of withdrawn forms, or of one item that leaves a form; how many.
 
-    How many. `leaked` ends them as voided (the items are then quarantined).
+    `leaked` ends them as voided (the items are then quarantined).
     """
     statement = (
         update(LedgerEntry)
@@ -138,19 +147,21 @@ def release(
             reason=reason,
         )
     )
-    return _rowcount(db, statement)
+    return _rowcount(db, statement if item_id is None else statement.where(col(LedgerEntry.item_id) == item_id))
 
 
 def sweep_unsealed(db: Session, *, older_than: timedelta, by: int, now: datetime) -> list[int]:
     """Void forms that were reserved but never sealed, and release their claims; the ids of those forms.
 
-    A crash or a forgotten set would otherwise hold its items for ever. Sealing such a form later is refused.
+    A crash or a forgotten set would otherwise hold its items for ever. Sealing such a form later is refused. Experts who were
+    asked lately are given time.
     """
     stale = list(
         db.exec(
             select_rows(Form.id)
             .join(PaperSet, col(PaperSet.id) == col(Form.paper_set_id))
             .where(col(Form.state).in_((FormState.COMPOSED, FormState.REVIEWED)), col(PaperSet.made_at) < now - older_than)
+            .where(col(Form.id).not_in(select(col(ExpertRound.form_id)).where(col(ExpertRound.asked_at) > now - older_than)))
             .order_by(col(Form.id))
         )
     )

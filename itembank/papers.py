@@ -27,7 +27,7 @@ from itembank.enemies import cliques
 from itembank.errors import ItemBankError, NotFound, msg
 from itembank.keys import cancel_item, correct_key, key_package
 from itembank.packages import public_package
-from itembank.passport import archive, burn, file_form, paper_set_ready, refuse_form, review_form, withdraw
+from itembank.passport import archive, burn, file_form, paper_set_ready, refuse_form, withdraw
 from itembank.pool import Pool, get_bank, load_pool, load_topics, scope_of
 from itembank.sealing import Keyring
 from itembank.seals import ClaimsLost, SameFormExists, seal
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 __all__ = [
     "LABELS", "Around", "AuditFailed", "Choice", "ClaimsLost", "Infeasible", "MakeResult", "SameFormExists", "TooContested",
     "Transactions", "archive", "burn", "cancel_item", "choose", "correct_key", "file_form", "key_package",
-    "load_case", "make_papers", "paper_set_ready", "public_package", "refuse_form", "review_form", "seal", "store",
+    "load_case", "make_papers", "paper_set_ready", "public_package", "refuse_form", "seal", "store",
     "withdraw", "within",
 ]
 # fmt: on

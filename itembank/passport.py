@@ -16,6 +16,7 @@ from sqlmodel import Session, col, select
 from itembank import ledger, quarantine
 from itembank.errors import ItemBankError, NotFound, SecondPersonNeeded, msg
 from itembank.packages import get_form
+from itembank.passport_tables import ExpertRound, RoundOutcome
 from itembank.tables import Filing, Form, FormSlot, FormState, FormStep, Item, ItemState, PaperSet
 
 S = FormState
@@ -45,6 +46,8 @@ _UNREADY: Final[Mapping[str, str]] = MappingProxyType(
         S.ARCHIVED: "This paper set is archived.",
     }
 )
+
+_UNSEALED: Final = frozenset({FormState.OPENED, FormState.ARCHIVED})
 
 _HELD: Final = "A form of this paper set is in quarantine."
 
@@ -99,11 +102,6 @@ def move(db: Session, form_id: int, wanted: FormState, step: Step, **values: Any
     db.flush()
 
 
-def review_form(db: Session, form_id: int, *, by: int, now: datetime, note: str = "") -> None:
-    """Record the experts' review (专家评审) of a composed form."""
-    move(db, form_id, FormState.REVIEWED, Step(now, by, note=note))
-
-
 def file_form(
     db: Session,
     form_id: int,
@@ -132,30 +130,46 @@ def refuse_form(db: Session, form_id: int, *, by: int, now: datetime, note: str,
 def withdraw(db: Session, paper_set_id: int, *, by: int, second_by: int, reason: str, now: datetime, leaked: bool = False) -> int:
     """Void the unopened forms of a set and give their items back (作废); how many claims ended. Two different people.
 
-    `leaked`: the items are quarantined instead of becoming available. Raises `SecondPersonNeeded`; `WrongState` once any form
-    was opened.
+    Where one form was used by lot these are the others. `leaked`: the items are quarantined instead of becoming available. Raises
+    `SecondPersonNeeded`; `WrongState` when no form is left unopened.
     """
     if by == second_by:
         raise SecondPersonNeeded
     forms = [form for form in get_forms(db, paper_set_id) if form.state != FormState.VOIDED]
+    forms = [form for form in forms if form.state not in _UNSEALED] or forms
     for form in forms:
         move(db, form.id, FormState.VOIDED, Step(now, by, second_by, reason))
     ids = [form.id for form in forms]
+    db.execute(
+        update(ExpertRound)
+        .where(col(ExpertRound.form_id).in_(ids), col(ExpertRound.ended_at).is_(None))
+        .values(ended_at=now, outcome=RoundOutcome.WITHDRAWN)
+    )
     if leaked:
         items = select(FormSlot.item_id).where(col(FormSlot.form_id).in_(ids))
         db.execute(update(Item).where(col(Item.id).in_(items)).values(state=ItemState.QUARANTINED))
     return ledger.release(db, ids, by=by, second_by=second_by, reason=reason, now=now, leaked=leaked)
 
 
-def burn(db: Session, paper_set_id: int, now: datetime, exam_session_id: int | None = None, by: int | None = None) -> int:
-    """First opening (拆封): every filed form of the set is opened and its items are used; how many claims newly burned.
+def burn(
+    db: Session,
+    paper_set_id: int,
+    now: datetime,
+    exam_session_id: int | None = None,
+    by: int | None = None,
+    *,
+    second_by: int | None = None,
+    only: str | None = None,
+) -> int:
+    """Unsealing (拆封): every filed form of the set is opened and its items are used; how many claims newly burned.
 
-    Called at every opening, changes something at the first. Raises `WrongState` for a form that is not filed.
+    `only`: the label of the one form that the lot fell on; the others stay sealed. Called when two people release the set, and
+    again at the opening of the exam session, where it changes nothing any more. Raises `WrongState` for a form that is not filed.
     """
-    forms = get_forms(db, paper_set_id)
+    forms = [form for form in get_forms(db, paper_set_id) if only in {None, form.label}]
     for form in forms:
-        if form.state not in {FormState.OPENED, FormState.ARCHIVED}:
-            move(db, form.id, FormState.OPENED, Step(now, by))
+        if form.state not in _UNSEALED:
+            move(db, form.id, FormState.OPENED, Step(now, by, second_by))
     db.execute(
         update(PaperSet)
         .where(col(PaperSet.id) == paper_set_id, col(PaperSet.burned_at).is_(None))
@@ -165,17 +179,27 @@ def burn(db: Session, paper_set_id: int, now: datetime, exam_session_id: int | N
 
 
 def archive(db: Session, paper_set_id: int, *, by: int, now: datetime) -> None:
-    """Put an opened set away (归档)."""
-    for form in get_forms(db, paper_set_id):
+    """Put an opened set away (归档); forms that the lot passed over stay where they are."""
+    forms = get_forms(db, paper_set_id)
+    for form in [form for form in forms if form.state == FormState.OPENED] or forms:
         move(db, form.id, FormState.ARCHIVED, Step(now, by))
 
 
-def paper_set_ready(db: Session, paper_set_id: int) -> list[str]:
-    """Why no exam session may be scheduled with this set, as msgids without parameters; empty when it may."""
+def paper_set_ready(db: Session, paper_set_id: int, exam_session_id: int | None = None) -> list[str]:
+    """Why no exam session may be scheduled with this set, as msgids without parameters; empty when it may.
+
+    A set that was unsealed is ready for the one exam session it was unsealed for.
+    """
     forms = get_forms(db, paper_set_id)
     states = {form.state for form in forms}
+    if FormState.OPENED in states and exam_session_id is not None and _unsealed_for(db, paper_set_id) == exam_session_id:
+        states.discard(FormState.OPENED)
     held = [_HELD] if quarantine.held_forms(db, (form.id for form in forms)) else []
     return [*held, *(reason for state, reason in _UNREADY.items() if state in states)]
+
+
+def _unsealed_for(db: Session, paper_set_id: int) -> int | None:
+    return db.exec(select(PaperSet.exam_session_id).where(PaperSet.id == paper_set_id)).one()
 
 
 def get_forms(db: Session, paper_set_id: int) -> Sequence[Form]:

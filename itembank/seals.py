@@ -10,13 +10,13 @@ from datetime import datetime
 from sqlalchemy import update
 from sqlmodel import Session, col, func, select
 
-from itembank import keys, sealing
+from itembank import experts, keys, sealing
 from itembank.blueprint import BlueprintBody
 from itembank.errors import ItemBankError, NotFound, msg
 from itembank.items import ItemBody
 from itembank.packages import aad_of, compose, load_media, load_slots
 from itembank.passport import Step, get_forms, may_become, move
-from itembank.tables import Blueprint, Form, FormState, LedgerEntry, PaperSet
+from itembank.tables import Bank, Blueprint, Form, FormState, LedgerEntry, PaperSet
 
 
 class ClaimsLost(ItemBankError):
@@ -25,6 +25,10 @@ class ClaimsLost(ItemBankError):
     def __init__(self, form_id: int) -> None:
         super().__init__(msg("Form %(form_id)s no longer holds its items.", form_id=form_id))
         self.form_id = form_id
+
+
+class NotReviewed(ItemBankError):
+    """The experts have not approved a form, or are still reading it; `message` says which."""
 
 
 class SameFormExists(ItemBankError):
@@ -82,7 +86,16 @@ def _prepare_form(db: Session, form: Form, title: str, body: BlueprintBody, keyr
 
 
 def store(db: Session, paper_set_id: int, prepared: tuple[SealedForm, ...], *, now: datetime, by: int) -> tuple[str, ...]:
-    """Store all of it; the digests. Raises `ClaimsLost`, `SameFormExists`, `WrongState`: then the caller has to roll back."""
+    """Store all of it; the digests.
+
+    Raises `NotReviewed`, `ClaimsLost`, `SameFormExists`, `WrongState`: then the caller has to roll back.
+    """
+    bank = select(Bank.experts_needed).join(PaperSet, col(PaperSet.bank_id) == col(Bank.id)).where(PaperSet.id == paper_set_id)
+    needed = db.exec(bank).one()
+    for form in get_forms(db, paper_set_id):
+        refused = experts.seal_refusal(db, form, needed)
+        if refused:
+            raise NotReviewed(refused)
     for one in prepared:
         _store_form(db, one, Step(now, by))
     db.execute(update(PaperSet).where(col(PaperSet.id) == paper_set_id, col(PaperSet.sealed_at).is_(None)).values(sealed_at=now))

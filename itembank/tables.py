@@ -101,7 +101,7 @@ APPEND_ONLY: Final[frozenset[str]] = frozenset(
         "filing",
     }
 )
-"""Tables that refuse UPDATE and DELETE."""
+"""Tables that refuse UPDATE and DELETE; but the question in a slot may be exchanged while its form is composed (`swaps`)."""
 
 SET_ONCE: Final[dict[str, frozenset[str]]] = {
     "ledger_entry": frozenset(
@@ -181,6 +181,8 @@ class Bank(SQLModel, table=True):
     """`capped`: how many live claims a family may carry."""
     cooling_months: int = 0
     """`cooling_off`: months after which a burned claim ends."""
+    experts_needed: int = 2
+    """Experts who have to approve a form before it is sealed (专家评审); 0 where none is asked for."""
     syllabus_id: int = Field(foreign_key="syllabus.id")
     occupation_code: str
     occupation_name: str

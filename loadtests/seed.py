@@ -24,11 +24,13 @@ from itembank.items import write_body, write_key
 from itembank.similarity import content_digest
 from itembank.tables import Bank, ImportBatch
 from server import migrations
+from server.auth import tables as auth_tables
 from server.clock import SystemClock
 from server.db import Databases, connect, reading, transaction
 from server.keyring import Keyring
-from server.registry import enrolment
+from server.registry import enrolment, release
 from server.registry.devices import token_digest
+from server.registry.release_rules import Approval
 from server.registry.roster import Candidate
 from server.registry.rules import SessionProfile, id_check_digit, sex_from_id
 from server.registry.tables import Centre, Device, Entry, ExamSession, ExamSessionRoom, Institution, Occupation, Plan, Room
@@ -76,6 +78,7 @@ def seed(
     now = now or datetime.now(UTC)
     with transaction(dbs) as db:
         institution, room_ids, plan = _place(db, candidates, now)
+        custodians = [_custodian(db, institution, n, now) for n in (1, 2)]
     blueprint = _bank(dbs, keyring, institution, items, duration_ms, now)
     paper_set = _papers(dbs, keyring, blueprint, now)
     with transaction(dbs) as db:
@@ -96,6 +99,8 @@ def seed(
         db.add_all([ExamSessionRoom(exam_session_id=session.id, room_id=room, chief_name="总监考") for room in room_ids])
         people = _entries(db, keyring, session, candidates, room_ids)
         session.state = "scheduled"
+        db.flush()
+        release.give(db, keyring, session, *custodians)
         return session.id, people
 
 
@@ -120,6 +125,15 @@ def _place(db: Session, candidates: int, now: datetime) -> tuple[int, list[int],
     return institution.id, [room.id or 0 for room in rooms], plan.id
 
 
+def _custodian(db: Session, institution: int, number: int, now: datetime) -> Approval:
+    """Somebody who cannot sign in."""
+    name, login = f"保管员{number}", f"custodian-{institution}-{number}"
+    row = auth_tables.Person(institution_id=institution, login=login, name=name, password_hash="-", created_at=now)
+    db.add(row)
+    db.flush()
+    return Approval(row.id or 0, name, now)
+
+
 def _bank(dbs: Databases, keyring: Keyring, institution: int, items: int, duration_ms: int, now: datetime) -> int:
     leaves = tuple(syllabus.Leaf(f"{n:03}", f"鉴定点{n}", "X") for n in range(1, 21))
     ratio = syllabus.leaf_ratio(syllabus.Area("A", "全部", None, None, leaves=leaves))
@@ -139,6 +153,7 @@ def _bank(dbs: Databases, keyring: Keyring, institution: int, items: int, durati
             level=4,
             created_at=now,
             created_by=MANAGER,
+            experts_needed=0,
         )
         db.add(bank)
         db.flush()
@@ -183,8 +198,6 @@ def _papers(dbs: Databases, keyring: Keyring, blueprint: int, now: datetime) -> 
     with reading(dbs) as db:
         prepared = seals.prepare(db, made.paper_set_id, keyring)
     with transaction(dbs) as db:
-        for form_id in made.form_ids:
-            papers.review_form(db, form_id, by=SECOND, now=now)
         seals.store(db, made.paper_set_id, prepared, now=now, by=MANAGER)
         for form_id in made.form_ids:
             papers.file_form(db, form_id, f"LOAD-{form_id}", by=MANAGER, now=now)

@@ -26,10 +26,11 @@ from server.grading import routes as grading_routes
 from server.jobs import Jobs
 from server.keyring import Keyring
 from server.monitor import routes as board_routes
+from server.records import filing_routes
 from server.records import routes as records_routes
 from server.registry import routes as registry_routes
 from server.settings import Settings
-from server.sitting import check_routes, opening_routes, package
+from server.sitting import abort_routes, check_routes, opening_routes, package, release_routes
 from server.sitting import routes as exam_routes
 from server.sitting.api import PREFIX
 from server.sweeper import Duty, Sweeper
@@ -75,7 +76,10 @@ def create_app(
         board_routes.router,
         registry_routes.router,
         records_routes.router,
+        filing_routes.router,
         opening_routes.router,
+        release_routes.router,
+        abort_routes.router,
         bank_routes.router,
         grading_routes.router,
     ):

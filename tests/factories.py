@@ -9,6 +9,8 @@ from sqlmodel import Session
 from server.auth import staff
 from server.auth.tables import Person, RoleGrant
 from server.keyring import Keyring
+from server.registry import release as custody
+from server.registry.release_rules import Approval
 from server.registry.rules import SessionProfile, id_check_digit, sex_from_id
 from server.registry.tables import (
     Centre,
@@ -135,6 +137,13 @@ def exam_session(
     db.add(ExamSessionRoom(exam_session_id=row.id, room_id=where.room_id, chief_name="总监考"))
     db.flush()
     return row.id
+
+
+def release(db: Session, keyring: Keyring, exam_session_id: int, now: datetime) -> None:
+    """Two people let the paper out of the safe."""
+    session = db.get_one(ExamSession, exam_session_id)
+    first, second = (Approval(person(db, session.institution_id, now), f"保管员{n}", now) for n in (1, 2))
+    custody.give(db, keyring, session, first, second)
 
 
 def id_number(serial: int, year: int = 1990) -> str:

@@ -11,19 +11,20 @@ ROLES: Mapping[str, str] = {
     "item_writer": "Item writer",
     "reviewer": "Reviewer",
     "bank_manager": "Bank manager",
+    "custodian": "Custodian",
     "exam_officer": "Exam officer",
     "invigilator": "Invigilator",
     "results_officer": "Results officer",
     "supervisor": "Supervisor",
     "administrator": "System administrator",
 }
-"""Role -> msgid of its name. Security administrator, auditor and custodians have their place here later."""
+"""Role -> msgid of its name. Security administrator and auditor have their place here later."""
 
 ACTIONS: Mapping[str, frozenset[str]] = {
     action: frozenset(roles.split())
     for action, roles in {
         # every signed-in person
-        "home.see": "item_writer reviewer bank_manager exam_officer invigilator results_officer supervisor administrator",
+        "home.see": " ".join(ROLES),
         # item bank
         "bank.read": "item_writer reviewer bank_manager supervisor",
         "item.read": "item_writer reviewer bank_manager",
@@ -36,10 +37,16 @@ ACTIONS: Mapping[str, frozenset[str]] = {
         "paper.read": "bank_manager supervisor",
         "paper.make": "bank_manager",
         "paper.withdraw": "bank_manager",
+        "paper.review": "reviewer",
+        "paper.export": "bank_manager",
+        "bank.set": "bank_manager",
         # registry
-        "exam.read": "exam_officer invigilator results_officer supervisor bank_manager",
+        "exam.read": "exam_officer invigilator results_officer supervisor bank_manager custodian",
         "exam.write": "exam_officer",
         "exam.open": "exam_officer",
+        "exam.abort": "exam_officer",
+        "freeze.override": "exam_officer",
+        "paper.release": "custodian",
         "roster.read": "exam_officer invigilator results_officer supervisor",
         "roster.write": "exam_officer",
         "supervisor.check_in": "exam_officer invigilator supervisor",

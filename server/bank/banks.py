@@ -11,6 +11,8 @@ from server.auth.staff import Staff
 from server.errors import FieldError, Invalid, NotFound
 from server.pages import _
 
+MOST_EXPERTS = 9
+
 
 class BankForm(BaseModel):
     """What the form for a new bank says."""
@@ -24,6 +26,8 @@ class BankForm(BaseModel):
     policy: str = ReusePolicy.ONCE
     cap: int = 1
     cooling_months: int = 0
+    experts_needed: int | None = None
+    """Experts who approve a form; None: two for a self-built bank, none for others."""
 
 
 def create(db: Session, who: Staff, form: BankForm, *, now: datetime) -> Bank:
@@ -42,6 +46,7 @@ def create(db: Session, who: Staff, form: BankForm, *, now: datetime) -> Bank:
         policy=form.policy,
         cap=form.cap if form.policy == ReusePolicy.CAPPED else 1,
         cooling_months=form.cooling_months if form.policy == ReusePolicy.COOLING_OFF else 0,
+        experts_needed=_experts(form),
         syllabus_id=syllabus.id,
         occupation_code=syllabus.occupation_code,
         occupation_name=syllabus.occupation_name,
@@ -53,6 +58,12 @@ def create(db: Session, who: Staff, form: BankForm, *, now: datetime) -> Bank:
     db.flush()
     trail.append(db, who.actor, "bank.created", f"bank:{bank.id}", now=now, detail={"code": bank.code, "policy": bank.policy})
     return bank
+
+
+def _experts(form: BankForm) -> int:
+    if form.experts_needed is not None:
+        return form.experts_needed
+    return 2 if form.provenance == Provenance.SELF_BUILT else 0
 
 
 def _problems(db: Session, who: Staff, form: BankForm) -> list[FieldError]:
@@ -71,6 +82,9 @@ def _problems(db: Session, who: Staff, form: BankForm) -> list[FieldError]:
         found.append(FieldError("cap", _("Say how often an item may be used: 1 to 20.")))
     if form.policy == ReusePolicy.COOLING_OFF and not 1 <= form.cooling_months <= 120:
         found.append(FieldError("cooling_months", _("Say how many months a used item rests: 1 to 120.")))
+    if form.experts_needed is not None and not 0 <= form.experts_needed <= MOST_EXPERTS:
+        message = _("Say how many experts approve a form: 0 (none is asked for) to %(most)s.")
+        found.append(FieldError("experts_needed", message, (("most", MOST_EXPERTS),)))
     return found
 
 

@@ -14,6 +14,7 @@ from server.auth.staff import Staff
 from server.bank.scope import library, names
 from server.errors import Conflict
 from server.pages import _
+from server.registry import freeze
 
 
 @dataclass(frozen=True)
@@ -68,5 +69,6 @@ def save(db: Session, who: Staff, bank: Bank, body: BlueprintBody, old: Blueprin
 
 
 def retire(db: Session, row: Blueprint, *, now: datetime) -> None:
-    """Put a blueprint out of force; papers made from it stay."""
+    """Put a blueprint out of force; papers made from it stay. Raises `Conflict` while an exam goes on under it."""
+    freeze.require(freeze.of_blueprint(db, row.id))
     db.execute(update(Blueprint).where(col(Blueprint.id) == row.id, col(Blueprint.retired_at).is_(None)).values(retired_at=now))

@@ -51,7 +51,15 @@ def _form_page(
     request: Request, db: ReadDb, who: SyllabusImporter, values: dict[str, object], refusal: AppError | None
 ) -> Response:
     fields = refusal.fields if isinstance(refusal, Invalid) else []
-    blank = {"code": "", "name": "", "syllabus_id": None, "provenance": "self_built", "policy": "once", "cap": 2}
+    blank = {
+        "code": "",
+        "name": "",
+        "syllabus_id": None,
+        "provenance": "self_built",
+        "policy": "once",
+        "cap": 2,
+        "experts_needed": 2,
+    }
     return page(
         request,
         "bank/bank_form.html",

@@ -9,10 +9,10 @@ from sqlmodel import Session
 from itembank.pool import load_topics
 from itembank.tables import Bank, Blueprint
 from server.audit import trail
-from server.bank import blueprints, paper_view, runway_view, uploads
+from server.bank import blueprints, experts_view, paper_view, runway_view, uploads
 from server.bank.scope import PaperMaker, PaperReader, own_bank, own_blueprint, own_papers
 from server.bank.shortage_words import Sentences, tasks_of
-from server.bank.words import FORM_STATES, IMPORTANCES, KINDS, PASSPORT
+from server.bank.words import FORM_STATES, IMPORTANCES, KINDS, OPINIONS, PASSPORT, ROUND_OUTCOMES
 from server.db import Db, ReadDb, transaction
 from server.errors import Conflict, FieldError, Invalid, NotFound
 from server.jobs import Job
@@ -136,11 +136,16 @@ def show(request: Request, db: ReadDb, who: PaperReader, bank_id: int, paper_set
     """One set: forms side by side, recount, passports, filing."""
     bank = own_bank(db, who, bank_id)
     row = own_papers(db, bank, paper_set_id)
+    view = paper_view.paper_view(db, bank, row, request.app.state.keyring)
     return page(
         request,
         "bank/paper_set.html",
         bank=bank,
-        view=paper_view.paper_view(db, bank, row, request.app.state.keyring),
+        view=view,
+        may_be_sealed=experts_view.may_be_sealed(bank, (one.form for one in view.forms), view.reviews),
+        candidates=experts_view.candidates(db, row) if who.may("paper.make") else [],
+        outcomes=ROUND_OUTCOMES,
+        opinions=OPINIONS,
         grades=paper_view.GRADES,
         passport=PASSPORT,
         form_states=FORM_STATES,

@@ -28,6 +28,7 @@ from itembank.tables import (
 from server.bank.blueprint_form import counted_topics
 from server.bank.blueprints import body_of
 from server.bank.charts import curves, grouped_bars, histogram
+from server.bank.experts_view import FormReview, reviews
 from server.bank.recount import Recount, lowered_words, recounted
 from server.bank.scope import names
 from server.bank.tables import Withdrawal
@@ -122,6 +123,8 @@ class PaperView:
     exams: list[ExamSession]
     reserved: int
     burned: int
+    reviews: dict[int, FormReview]
+    """By form id."""
 
 
 def listed(db: Session, bank: Bank) -> list[SetLine]:
@@ -175,6 +178,7 @@ def paper_view(db: Session, bank: Bank, papers: PaperSet, keyring: Keyring) -> P
         exams=list(db.execute(exams).scalars()),
         reserved=held - burned,
         burned=burned,
+        reviews=reviews(db, [form.form.id for form in forms]),
     )
 
 

@@ -1,58 +1,20 @@
-"""What happens to a paper set: experts' note, sealing, filing or refusal, withdrawal by two people."""
+"""What happens to a paper set: sealing, filing or refusal, withdrawal by two people. Its experts: `expert_routes`."""
 
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Form, Request, Response
 from pydantic import BaseModel, Field
-from sqlmodel import Session
 
 from itembank import passport, seals
-from itembank.tables import Form as FormRow
 from server.audit import trail
-from server.auth.staff import Staff
 from server.bank import runway_view, withdrawals
 from server.bank.paper_view import day
-from server.bank.scope import PaperMaker, Withdrawer, library, own_bank, own_papers
+from server.bank.scope import PaperMaker, Withdrawer, library, own_bank, own_form, own_papers
 from server.db import Db, reading, transaction
-from server.errors import FieldError, Invalid, NotFound
+from server.errors import FieldError, Invalid
 from server.pages import _, redirect
 
 router = APIRouter(prefix="/{bank_id:int}/papers/{paper_set_id:int}")
-
-
-def _form(db: Session, who: Staff, bank_id: int, paper_set_id: int, form_id: int) -> FormRow:
-    row = own_papers(db, own_bank(db, who, bank_id), paper_set_id)
-    form = db.get(FormRow, form_id)
-    if form is None or form.paper_set_id != row.id:
-        raise NotFound
-    return form
-
-
-class ExpertNote(BaseModel):
-    """What the experts said of a form."""
-
-    note: str = Field("", max_length=1000)
-
-
-@router.post("/forms/{form_id:int}/review")
-def review(
-    request: Request,
-    db: Db,
-    who: PaperMaker,
-    bank_id: int,
-    paper_set_id: int,
-    form_id: int,
-    said: Annotated[ExpertNote, Form()],
-) -> Response:
-    """Record it."""
-    form = _form(db, who, bank_id, paper_set_id, form_id)
-    if not said.note.strip():
-        raise Invalid(fields=[FieldError("note", _("Write what the experts said, and who they were."))])
-    now = request.app.state.clock.now()
-    with library():
-        passport.review_form(db, form.id, by=who.person_id, now=now, note=said.note.strip())
-    trail.append(db, who.actor, "form.reviewed", f"form:{form.id}", now=now)
-    return redirect(request, f"/bank/{bank_id}/papers/{paper_set_id}#passports", _("The experts' note is recorded."))
 
 
 @router.post("/seal")
@@ -91,7 +53,7 @@ def file_form(
     answer: Annotated[FilingAnswer, Form()],
 ) -> Response:
     """Enter the filing number, or the refusal with its reason."""
-    form = _form(db, who, bank_id, paper_set_id, form_id)
+    form = own_form(db, own_papers(db, own_bank(db, who, bank_id), paper_set_id), form_id)
     now = request.app.state.clock.now()
     here = f"/bank/{bank_id}/papers/{paper_set_id}#passports"
     about = {"by": who.person_id, "now": now, "authority": answer.authority.strip()}

@@ -15,7 +15,7 @@ from itembank.tables import Bank, BatchState, Item, ItemState, ItemVersion, Revi
 from server.audit import trail
 from server.auth.staff import Staff
 from server.auth.tables import Person
-from server.bank import batches
+from server.bank import batches, experts_view
 from server.bank.scope import Reviewer, library, own_bank, own_item
 from server.bank.words import KINDS
 from server.db import Db, ReadDb
@@ -85,6 +85,7 @@ def reviews(request: Request, db: ReadDb, who: Reviewer, bank_id: int) -> Respon
         todo=[row for row in waiting if not (row.mine or row.voted)],
         others=[row for row in waiting if row.mine or row.voted],
         imports=[line for line in batches.listed(db, bank) if line.batch.state == BatchState.STAGED],
+        forms=experts_view.waiting_for(db, bank, who),
         needed=VOTES_NEEDED,
         kinds=KINDS,
     )

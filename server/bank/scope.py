@@ -15,7 +15,7 @@ from starlette.datastructures import FormData
 
 from itembank import errors
 from itembank.errors import Message
-from itembank.tables import Bank, Blueprint, ImportBatch, Item, PaperSet, Syllabus
+from itembank.tables import Bank, Blueprint, Form, ImportBatch, Item, PaperSet, Syllabus
 from server.auth.staff import Staff, allow
 from server.auth.tables import Person
 from server.bank.words import FORM_STATES
@@ -32,6 +32,9 @@ SyllabusImporter = Annotated[Staff, Depends(allow("syllabus.import"))]
 BlueprintWriter = Annotated[Staff, Depends(allow("blueprint.write"))]
 PaperReader = Annotated[Staff, Depends(allow("paper.read"))]
 PaperMaker = Annotated[Staff, Depends(allow("paper.make"))]
+Expert = Annotated[Staff, Depends(allow("paper.review"))]
+BankSetter = Annotated[Staff, Depends(allow("bank.set"))]
+PaperExporter = Annotated[Staff, Depends(allow("paper.export"))]
 Withdrawer = Annotated[Staff, Depends(allow("paper.withdraw"))]
 
 _MAX_FIELDS = 2000
@@ -89,6 +92,14 @@ def own_papers(db: Session, bank: Bank, paper_set_id: int) -> PaperSet:
     """A paper set of this bank."""
     row = db.get(PaperSet, paper_set_id)
     if row is None or row.bank_id != bank.id:
+        raise NotFound
+    return row
+
+
+def own_form(db: Session, papers: PaperSet, form_id: int) -> Form:
+    """A form of this set."""
+    row = db.get(Form, form_id)
+    if row is None or row.paper_set_id != papers.id:
         raise NotFound
     return row
 

@@ -10,6 +10,7 @@ from server.db import UTCDateTime
 
 APPEND_ONLY: dict[str, tuple[str, ...]] = {
     "withdrawal": ("decided_at", "decided_by", "agreed", "decision_note"),
+    "paper_export": ("decided_at", "decided_by", "agreed"),
 }
 """Table -> columns that may change, once."""
 
@@ -77,3 +78,20 @@ class Withdrawal(SQLModel, table=True):
     decided_by: int | None = None
     agreed: bool | None = None
     decision_note: str | None = None
+
+
+class PaperExport(SQLModel, table=True):
+    """One person asks to print the sealed forms of a set for the authority, another agrees or refuses."""
+
+    __tablename__ = "paper_export"
+
+    id: int | None = Field(default=None, primary_key=True)
+    paper_set_id: int = Field(foreign_key="paper_set.id", index=True)
+    recipient: str
+    reason: str
+    with_keys: bool
+    asked_at: datetime = Field(sa_type=UTCDateTime)
+    asked_by: int
+    decided_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    decided_by: int | None = None
+    agreed: bool | None = None

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 from sqlmodel import Session, col
 
 from itembank import passport
@@ -14,9 +14,12 @@ from server.bank.scope import library
 from server.bank.tables import Withdrawal
 from server.errors import Conflict, FieldError, Invalid, NotFound
 from server.pages import _
+from server.registry import freeze
+from server.registry.reserve import BOUND
 from server.registry.tables import ExamSession
 
-_BINDING = ("scheduled", "open", "ended", "marked", "published")
+_BINDING = ("scheduled", "open")
+"""Later the opened forms bind by themselves; what the lot passed over may be withdrawn."""
 
 
 def ask(db: Session, who: Staff, papers: PaperSet, reason: str, *, leaked: bool, now: datetime) -> Withdrawal:
@@ -35,14 +38,15 @@ def ask(db: Session, who: Staff, papers: PaperSet, reason: str, *, leaked: bool,
 
 
 def _require_possible(db: Session, papers: PaperSet) -> None:
-    used = db.execute(
-        select(col(ExamSession.title)).where(col(ExamSession.paper_set_id) == papers.id, col(ExamSession.state).in_(_BINDING))
-    ).scalars()
+    freeze.require(freeze.of_paper_set(db, papers.id))
+    as_paper = (col(ExamSession.paper_set_id) == papers.id) & col(ExamSession.state).in_(_BINDING)
+    as_reserve = (col(ExamSession.reserve_paper_set_id) == papers.id) & col(ExamSession.state).in_(BOUND)
+    used = db.execute(select(col(ExamSession.title)).where(or_(as_paper, as_reserve))).scalars()
     title = used.first()
     if title is not None:
         raise Conflict(_("The exam session “%(title)s” is scheduled with this set: free it there first."), title=title)
     states = set(db.execute(select(col(Form.state)).where(col(Form.paper_set_id) == papers.id)).scalars())
-    if states & {FormState.OPENED, FormState.ARCHIVED}:
+    if states <= {FormState.OPENED, FormState.ARCHIVED, FormState.VOIDED} and states != {FormState.VOIDED}:
         raise Conflict(_("A form of this set has been opened: its items are used and stay used."))
     if states == {FormState.VOIDED}:
         raise Conflict(_("This set is withdrawn already."))

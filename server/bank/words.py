@@ -73,6 +73,20 @@ VOTES: dict[str, tuple[str, str]] = {
 }
 """A reviewer's vote -> word, tone."""
 
+OPINIONS: dict[str, tuple[str, str]] = {
+    "approve": (_("Approves"), "ok"),
+    "reject": (_("Rejects"), "bad"),
+}
+"""An expert's opinion of a form -> word, tone."""
+
+ROUND_OUTCOMES: dict[str, tuple[str, str]] = {
+    "open": (_("Before the experts"), "info"),
+    "approved": (_("Approved"), "ok"),
+    "rejected": (_("Sent back"), "bad"),
+    "withdrawn": (_("Withdrawn"), ""),
+}
+"""How a round of experts ended -> word, tone."""
+
 PROVENANCES: dict[str, str] = {
     "self_built": _("Self-built"),
     "province": _("Province"),

@@ -5,12 +5,13 @@ import hashlib
 from datetime import datetime
 from pathlib import Path
 
-from sqlmodel import select
+from sqlmodel import Session, select
 
-from itembank import intake, lifecycle, papers
+from itembank import experts, intake, lifecycle, papers
 from itembank.blueprint import demo_blueprint
 from itembank.exchange import xlsx
 from itembank.intake import Source
+from itembank.passport_tables import Opinion
 from itembank.pool import get_bank, load_topics
 from itembank.sealing import Keyring
 from itembank.tables import Bank, Blueprint, ImportBatch
@@ -60,17 +61,26 @@ def make_filed_set(
     dbs: Databases, keyring: Keyring, house: House, blueprint_id: int, *, seed: int, title: str, filing: str, now: datetime
 ) -> int:
     """Three forms: assembled, reviewed, sealed and filed; the set's id."""
-    manager, reviewer = house.people["bank"].person_id, house.people["bank2"].person_id
+    manager = house.people["bank"].person_id
     made = papers.make_papers(functools.partial(transaction, dbs), blueprint_id, seed=seed, now=now, by=manager, title=title)
     if isinstance(made, papers.Infeasible):
         raise RuntimeError(f"the demo bank does not give these forms: {made.shortages}")
     with transaction(dbs) as db:
-        for form_id in made.form_ids:
-            papers.review_form(db, form_id, by=reviewer, now=now, note="专家评审通过。")
+        _review(db, house, made, now)
         papers.seal(db, made.paper_set_id, keyring, now=now, by=manager)
         for label, form_id in zip("ABC", made.form_ids, strict=True):
             papers.file_form(db, form_id, f"{filing}-{label}", by=manager, now=now, authority="区技能人才评价管理服务中心")
     return made.paper_set_id
+
+
+def _review(db: Session, house: House, made: papers.MakeResult, now: datetime) -> None:
+    """Two experts read every form and approve it."""
+    readers = [house.people[login].person_id for login in ("reviewer", "expert")]
+    experts.name_experts(db, made.paper_set_id, readers, by=house.people["bank"].person_id, now=now)
+    for form_id in made.form_ids:
+        experts.ask_experts(db, form_id, by=house.people["bank"].person_id, now=now)
+        for reader in readers:
+            experts.vote(db, form_id, Opinion.APPROVE, by=reader, now=now, note="内容、答案与细目表相符，同意使用。")
 
 
 def find_blueprint(dbs: Databases, institution_id: int) -> int:

@@ -18,7 +18,7 @@ from server.demo.people import House
 from server.demo.roster import Simulated, people
 from server.grading import work
 from server.keyring import Keyring
-from server.registry import enrolment, scheduling
+from server.registry import enrolment, release, scheduling
 from server.registry.admission import DEFAULT_PATTERN
 from server.registry.rules import MINUTE_MS, SessionProfile
 from server.registry.scheduling import Draft
@@ -78,13 +78,21 @@ def schedule(
             scheduling.choose_paper(db, officer, session, paper_set_id, now=now)
             seated = scheduling.seat(db, officer, session, now=now, seed=2026)
             assert isinstance(seated, int), seated
-            reasons = scheduling.schedule(db, officer, session, now=now)
+            reasons = scheduling.schedule(db, keyring, officer, session, now=now)
             assert not reasons, reasons
             for room_id in draft.room_ids:
                 scheduling.check_in_supervisor(
                     db, officer, session, room_id, name="蒋伟", organisation="区人力资源和社会保障局", now=now
                 )
         return session.id or 0
+
+
+def release_paper(dbs: Databases, keyring: Keyring, house: House, exam_session_id: int, *, now: datetime) -> None:
+    """The two custodians let the paper out of the safe."""
+    for login in ("custodian", "custodian2"):
+        with transaction(dbs) as db:
+            session = db.get_one(ExamSession, exam_session_id)
+            release.approve(db, keyring, house.people[login], session, clock_suspect=False, now=now)
 
 
 def draft_of(
@@ -112,6 +120,7 @@ class Simulation:
         """Everybody but the last `absent` sits; most hand in, the others are closed by time. Then it is marked."""
         self.writer.start()
         try:
+            release_paper(self.dbs, self.keyring, self.house, self.exam_session_id, now=self.clock.now())
             officer = self.house.people["officer"]
             hindrances = open_exam_session(self.dbs, self.writer, self.exam_session_id, by=officer.actor, now=self.clock.now())
             assert not hindrances, hindrances

@@ -16,8 +16,11 @@ PASSWORD = "jikao-demo"  # noqa: S105 - printed at start; the demo refuses other
 PEOPLE: tuple[tuple[str, str, tuple[str, ...], str], ...] = (
     ("writer", "林致远", ("item_writer",), "命题专家 item writer"),
     ("reviewer", "苏敏", ("reviewer",), "审题专家 reviewer"),
+    ("expert", "叶青", ("reviewer",), "审题专家（第二人） second reviewer"),
     ("bank", "周启明", ("bank_manager", "item_writer"), "题库管理员 bank manager"),
     ("bank2", "何静", ("bank_manager", "reviewer"), "题库管理员（第二人） second bank manager"),
+    ("custodian", "沈雅琴", ("custodian",), "试卷保管员 custodian"),
+    ("custodian2", "杜明远", ("custodian",), "试卷保管员（第二人） second custodian"),
     ("officer", "郑文斌", ("exam_officer",), "考务 exam officer"),
     ("officer2", "罗兰", ("exam_officer",), "考务（第二人） second exam officer"),
     ("invigilator", "吴晓", ("invigilator",), "监考员 invigilator"),

@@ -52,7 +52,7 @@ def run(settings: Settings, *, reset: bool) -> None:
     with reading(dbs) as db:
         session = _open_session(db, house)
         entries = db.exec(select(Entry).where(Entry.exam_session_id == session).order_by(col(Entry.no))).all()
-    _anchor(dbs, clock, house, session)
+    _anchor(dbs, keyring, clock, house, session)
     dbs.dispose()
     app = create_app(settings, clock=clock, keyring=keyring)
     url = f"http://{settings.host}:{settings.port}"
@@ -98,8 +98,12 @@ def _open_session(db: Session, house: House) -> int:
     return rows[1] or 0
 
 
-def _anchor(dbs: Databases, clock: Clock, house: House, session: int) -> None:
+def _anchor(dbs: Databases, keyring: Keyring, clock: Clock, house: House, session: int) -> None:
     """Open the exam session if it is new, else bring it back to now; before anything else serves."""
+    with reading(dbs) as db:
+        new = db.get_one(ExamSession, session).state == "scheduled"
+    if new:
+        exams.release_paper(dbs, keyring, house, session, now=clock.now())
     writer = Writer(store_for(dbs.write), clock)
     writer.start()
     try:

@@ -24,6 +24,7 @@ from server.grading.results import Change, SummaryRow, open_publication, summary
 from server.grading.tables import ItemMark, KeyCorrection, MarkingRun, Result
 from server.keyring import Keyring
 from server.pages import _
+from server.registry import freeze
 
 NEW_KEY: Final = "new_key"
 CANCEL: Final = "cancel"
@@ -101,6 +102,8 @@ def refusal(db: Session, exam_session_id: int) -> str | None:
 
 
 def _require_correctable(db: Session, exam_session_id: int) -> MarkingRun:
+    paper_set_id = runs.get_session(db, exam_session_id).paper_set_id
+    freeze.require(None if paper_set_id is None else freeze.of_paper_set(db, paper_set_id))
     no_way = refusal(db, exam_session_id)
     run = runs.latest(db, exam_session_id)
     if no_way or run is None:
@@ -237,6 +240,7 @@ def _put_in_force(
     db: Session, keyring: Keyring, exam_session_id: int, row: KeyCorrection, wish: Wish, second_by: int, now: datetime
 ) -> None:
     version_id = get_slot(db, exam_session_id, row.form_id, row.slot).item_version_id
+    freeze.require(freeze.of_item_version(db, version_id))
     by, why = row.proposed_by, row.reason
     try:
         if wish.correct is None:

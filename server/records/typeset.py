@@ -48,10 +48,11 @@ class NoChineseFontError(AppError):
 
 
 @cache
-def _fonts() -> "typst.Fonts":
+def _fonts(*, mathematics: bool = False) -> "typst.Fonts":
+    """`mathematics`: with the font for formulas that the typesetter brings along."""
     import typst  # with the first PDF, not at start-up
 
-    return typst.Fonts(include_system_fonts=True, include_embedded_fonts=False)
+    return typst.Fonts(include_system_fonts=True, include_embedded_fonts=mathematics)
 
 
 def chinese_families(installed: list[str]) -> list[str]:
@@ -63,11 +64,11 @@ def chinese_families(installed: list[str]) -> list[str]:
     return found
 
 
-def typeset(form: str, data: dict[str, Any], *, made_at: datetime) -> bytes:
+def typeset(form: str, data: dict[str, Any], *, made_at: datetime, mathematics: bool = False) -> bytes:
     """The PDF of `forms/<form>.typ` filled with `data` (JSON values). The same input gives the same bytes."""
     import typst
 
-    fonts = _fonts()
+    fonts = _fonts(mathematics=mathematics)
     compiler = typst.Compiler(
         FORMS / f"{form}.typ",
         root=FORMS,

@@ -13,6 +13,8 @@ from server.audit import trail
 from server.audit.trail import Actor
 from server.errors import Conflict, NotFound
 from server.keyring import Keyring
+from server.pages import beijing
+from server.registry import freeze
 from server.registry.admission import next_numbers
 from server.registry.readiness import EDITABLE
 from server.registry.roster import Candidate, Present, Roster, read_roster
@@ -48,6 +50,12 @@ def _aad(exam_session_id: int, no: int) -> bytes:
 def open_id_number(keyring: Keyring, entry: Entry) -> str:
     """The full ID number of an entry. The caller audits why it was needed."""
     return keyring.open(PURPOSE, entry.id_cipher, _aad(entry.exam_session_id, entry.no)).decode()
+
+
+def resealed(keyring: Keyring, entry: Entry, exam_session_id: int) -> bytes:
+    """The ID number of an entry, sealed for the same number in another exam session."""
+    number = open_id_number(keyring, entry)
+    return keyring.seal(PURPOSE, number.encode(), _aad(exam_session_id, entry.no))
 
 
 def present_in(db: Session, exam_session_id: int) -> Present:
@@ -121,6 +129,9 @@ def claim(db: Session, session: ExamSession) -> None:
         .execution_options(synchronize_session=False)
     )
     if found.rowcount != 1:  # type: ignore[attr-defined]
+        db.refresh(session)
+        if session.state == "open":
+            raise Conflict(freeze.SESSION, until=beijing(freeze.planned_end(session)))
         raise Conflict("The exam session is open or over: this can no longer change.")
     db.refresh(session)
 

@@ -11,6 +11,9 @@ OPENING_WINDOW = timedelta(hours=2)
 """An exam session opens at most this long before its start: earlier the paper has no business being out."""
 
 
+RESERVE_NOT_READY = "The reserve set is not ready: it has to be sealed and filed, unused, and free of other exam sessions."
+
+
 @dataclass(frozen=True)
 class Reason:
     """One thing that stands in the way (msgid with parameters)."""
@@ -43,8 +46,14 @@ class Facts:
     paper_set_chosen: bool
     paper_reasons: tuple[str, ...]
     """Why the item bank says the paper set cannot be used yet (msgids); empty when it can."""
+    reserve_ready: bool = True
+    """Whether the reserve set could be used at once; True where none is named."""
+    released: bool = False
+    """Whether two custodians have released the paper set."""
     labels_match: bool = True
     """Whether every seated entry's form label exists in the paper set."""
+    formless: int = 0
+    """Seated entries without a form, where the lot has not still to fall."""
     supervisor_required: bool = True
 
 
@@ -73,6 +82,18 @@ def paper_reasons(facts: Facts) -> list[Reason]:
     return [Reason(message) for message in facts.paper_reasons]
 
 
+def reserve_reasons(facts: Facts) -> list[Reason]:
+    """That a reserve set is named which could not take over."""
+    return [] if facts.reserve_ready else [Reason(RESERVE_NOT_READY)]
+
+
+def release_reasons(facts: Facts) -> list[Reason]:
+    """That two custodians have not let the paper out yet. There is no override."""
+    if facts.released or not facts.paper_set_chosen:
+        return []
+    return [Reason("Two custodians have not released the paper yet.")]
+
+
 def room_reasons(facts: Facts) -> list[Reason]:
     """What the rooms lack."""
     if not facts.rooms:
@@ -93,7 +114,7 @@ def seat_reasons(facts: Facts) -> list[Reason]:
         return []
     if facts.unseated:
         return [Reason("%(count)s candidates have no seat yet.", {"count": facts.unseated})]
-    if not facts.labels_match:
+    if not facts.labels_match or facts.formless:
         return [Reason("The seats name forms that the paper set does not have: seat everyone again.")]
     return []
 
@@ -117,7 +138,8 @@ def may_schedule(facts: Facts, now: datetime) -> list[Reason]:
     """Why the exam session cannot be scheduled; empty when it can. An unsealed or unfiled paper is a reason."""
     if facts.state != "draft":
         return [Reason("Only a draft can be scheduled.")]
-    reasons = paper_reasons(facts) + room_reasons(facts) + _roster_reasons(facts) + seat_reasons(facts)
+    reasons = paper_reasons(facts) + reserve_reasons(facts)
+    reasons += room_reasons(facts) + _roster_reasons(facts) + seat_reasons(facts)
     if facts.starts_at + timedelta(milliseconds=facts.duration_ms) <= now:
         reasons.append(Reason("The exam would already be over: set another start."))
     return reasons
@@ -131,6 +153,7 @@ def may_open(facts: Facts, now: datetime, *, without_supervisor: bool = False) -
     if facts.state != "scheduled":
         return [Reason("Only a scheduled exam session can be opened.")]
     reasons = paper_reasons(facts) + room_reasons(facts) + _roster_reasons(facts) + seat_reasons(facts)
+    reasons += release_reasons(facts)
     if now < facts.starts_at - OPENING_WINDOW:
         reasons.append(Reason("It is too early: opening is possible from two hours before the start."))
     if not without_supervisor:
@@ -147,9 +170,10 @@ def checklist(facts: Facts) -> list[Check]:
         _check("rooms", "Choice of rooms", room_reasons(facts)),
         _check("roster", "Roster", _roster_reasons(facts)),
         _check("seats", "Seating", _roster_reasons(facts)[:1] or seat_reasons(facts)),
-        _check("paper", "Sealed and filed paper", paper_reasons(facts)),
+        _check("paper", "Sealed and filed paper", paper_reasons(facts) + reserve_reasons(facts)),
         Check("scheduled", "Scheduling", "done" if scheduled else "missing"),
         _check("staff", "Chief invigilators", _staff_reasons(facts), later=nobody),
+        _check("release", "Release of the paper by two custodians", release_reasons(facts), later=not scheduled),
         _check("supervisor", "External supervisor's check-in", supervisor_reasons(facts), later=not scheduled or nobody),
         Check("opened", "Opening", "done" if started else "later"),
     ]

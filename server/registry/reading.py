@@ -9,7 +9,7 @@ from sqlmodel import Session, col
 
 from server.auth.staff import Staff
 from server.errors import NotFound
-from server.registry import choices
+from server.registry import choices, lots, release, reserve
 from server.registry.readiness import Facts, RoomFacts
 from server.registry.rules import SessionProfile
 from server.registry.tables import Centre, Entry, ExamSession, ExamSessionRoom, Occupation, Plan, Room
@@ -231,10 +231,15 @@ def get_entry(db: Session, who: Staff, exam_session_id: int, no: int) -> Entry:
 def facts_of(db: Session, session: ExamSession, rooms: list[RoomRow], paper_reasons: tuple[str, ...]) -> Facts:
     """What the rules of readiness look at."""
     at = col(Entry.exam_session_id) == session.id
-    entries, with_seat = db.execute(select(func.count(), func.count(col(Entry.seat_no))).where(at)).one()
+    counts = func.count(), func.count(col(Entry.seat_no)), func.count(col(Entry.form_label))
+    entries, with_seat, with_form = db.execute(select(*counts).where(at)).one()
+    released = release.find(db, session) is not None
     used = set(db.execute(select(col(Entry.form_label)).where(at, col(Entry.form_label).is_not(None)).distinct()).scalars())
     labels = set(choices.labels_of(db, session.paper_set_id)) if session.paper_set_id else used
     return Facts(
+        reserve_ready=session.state not in {"draft", "scheduled"} or reserve.ready(db, session),
+        released=released,
+        formless=0 if lots.uses_lot(session) and not released else max(0, with_seat - with_form),
         state=session.state,
         starts_at=session.starts_at,
         duration_ms=session.duration_ms,

@@ -21,6 +21,8 @@ class SessionProfile:
     earliest_hand_in_ms: int = 30 * MINUTE_MS
     grace_ms: int = 10_000
     outage_credit_max_ms: int = 45 * MINUTE_MS
+    release_before_ms: int = 60 * MINUTE_MS
+    """How long before the start two custodians may release the paper at the earliest."""
     identity_check: bool = True
     seat_binding: bool = False
     supervisor_required: bool = True
@@ -44,6 +46,15 @@ class SessionProfile:
         values["latest_entry_ms"] = min(self.latest_entry_ms, quarter)
         values["earliest_hand_in_ms"] = min(self.earliest_hand_in_ms, quarter)
         return SessionProfile(**values)
+
+
+def abort_refusal(state: str, *, released: bool) -> str | None:
+    """Why an exam session cannot be aborted, as a msgid: before its paper is out it is simply put back to draft."""
+    if state == "open" or (state == "scheduled" and released):
+        return None
+    if state in {"draft", "scheduled"}:
+        return "The paper is still in the safe: put the exam session back to draft instead of aborting it."
+    return "Only an exam session that is open, or whose paper is released, can be aborted."
 
 
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)

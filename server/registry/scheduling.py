@@ -16,11 +16,13 @@ from itembank.tables import Blueprint, PaperSet
 from server.audit import trail
 from server.auth.staff import Staff
 from server.errors import Conflict, FieldError, Invalid, NotFound
-from server.registry import choices, reading
+from server.keyring import Keyring
+from server.pages import beijing
+from server.registry import choices, lots, reading, release, release_rules, reserve
 from server.registry.enrolment import claim
 from server.registry.readiness import Facts, Reason, may_schedule
 from server.registry.rules import SessionProfile
-from server.registry.seating import RoomPlan, TooFewSeats, seat_everyone
+from server.registry.seating import Lot, RoomPlan, TooFewSeats, seat_everyone
 from server.registry.tables import Centre, Entry, ExamSession, ExamSessionRoom, Plan, Room
 
 
@@ -56,6 +58,7 @@ def save(db: Session, who: Staff, draft: Draft, *, now: datetime, session: ExamS
         verb = "exam_session.created"
     else:
         claim(db, session)
+        _check_released(db, session, draft, now)
         for name, value in values.items():
             setattr(session, name, value)
         verb = "exam_session.changed"
@@ -78,6 +81,20 @@ def _check_owned(db: Session, who: Staff, draft: Draft) -> None:
     mine = mine.where(col(Centre.institution_id) == who.institution_id, col(Room.id).in_(draft.room_ids))
     if len(db.execute(mine).all()) != len(set(draft.room_ids)):
         raise NotFound
+
+
+def _check_released(db: Session, session: ExamSession, draft: Draft, now: datetime) -> None:
+    """A paper that is out of the safe must not lie about: the start moves within the time for which it may be out."""
+    if release.find(db, session) is None:
+        return
+    if draft.profile.form_use != SessionProfile.from_json(session.profile).form_use:
+        raise Conflict("The paper is released: who gets which form is settled.")
+    opens_at = release_rules.window(draft.starts_at, draft.duration_ms, draft.profile.release_before_ms).opens_at
+    if now < opens_at:
+        raise Conflict(
+            "The paper is released: the exam may start at %(latest)s at the latest. Later only with another paper set.",
+            latest=beijing(now + (draft.starts_at - opens_at)),
+        )
 
 
 def _set_rooms(db: Session, session: ExamSession, room_ids: tuple[int, ...]) -> None:
@@ -104,6 +121,10 @@ def _set_rooms(db: Session, session: ExamSession, room_ids: tuple[int, ...]) -> 
 def choose_paper(db: Session, who: Staff, session: ExamSession, paper_set_id: int | None, *, now: datetime) -> None:
     """Name the paper set; a scheduled exam session goes back to draft, for its readiness has to be looked at again."""
     claim(db, session)
+    if release.find(db, session) is not None:
+        raise Conflict(
+            "The paper is released and unsealed: it is not exchanged any more. Abort the exam session if it must not be used."
+        )
     if paper_set_id is not None:
         fitting = {choice.id: choice for choice in choices.paper_choices(db, session)}
         if paper_set_id not in fitting:
@@ -115,6 +136,8 @@ def choose_paper(db: Session, who: Staff, session: ExamSession, paper_set_id: in
         if blueprint is not None:
             session.duration_ms = int(blueprint.body["duration_ms"])
     session.paper_set_id = paper_set_id
+    if session.reserve_paper_set_id == paper_set_id:
+        session.reserve_paper_set_id = None
     session.state = "draft"
     trail.append(
         db,
@@ -130,28 +153,26 @@ def facts(db: Session, who: Staff, session: ExamSession) -> Facts:
     """What the rules of readiness look at, the item bank's reasons included."""
     reasons: tuple[str, ...] = ()
     if session.paper_set_id is not None and session.state in {"draft", "scheduled"}:
-        reasons = tuple(papers.paper_set_ready(db, session.paper_set_id)) + _taken(db, session)
+        reasons = tuple(papers.paper_set_ready(db, session.paper_set_id, session.id)) + _taken(db, session)
     return reading.facts_of(db, session, reading.rooms_of(db, who, session.id or 0), reasons)
 
 
 def _taken(db: Session, session: ExamSession) -> tuple[str, ...]:
-    other = db.execute(
-        select(col(ExamSession.id)).where(
-            col(ExamSession.paper_set_id) == session.paper_set_id,
-            col(ExamSession.id) != session.id,
-            col(ExamSession.state).not_in(["draft", "aborted"]),
-        )
-    ).first()
-    return ("Another exam session is scheduled with this paper set.",) if other else ()
+    assert session.paper_set_id is not None
+    if not reserve.taken(db, session.paper_set_id, session.id):
+        return ()
+    return ("Another exam session is scheduled with this paper set.",)
 
 
-def schedule(db: Session, who: Staff, session: ExamSession, *, now: datetime) -> list[Reason]:
-    """Make a draft binding; returns what stands in the way (nothing changed then)."""
+def schedule(db: Session, keyring: Keyring, who: Staff, session: ExamSession, *, now: datetime) -> list[Reason]:
+    """Make a draft binding; returns what stands in the way (nothing changed then). A lot is committed to from here on."""
     claim(db, session)
     reasons = may_schedule(facts(db, who, session), now)
     if reasons:
         return reasons
     session.state = "scheduled"
+    if lots.uses_lot(session):
+        lots.commit(db, keyring, session, by=who.actor, now=now)
     trail.append(db, who.actor, "exam_session.scheduled", f"exam_session:{session.id}", now=now)
     return []
 
@@ -176,9 +197,9 @@ def seat(db: Session, who: Staff, session: ExamSession, *, now: datetime, seed: 
         RoomPlan(room.room_id, room.capacity, max(1, room.columns), room.spare)
         for room in reading.rooms_of(db, who, session.id or 0)
     ]
-    one_form = SessionProfile.from_json(session.profile).form_use == "lot"
+    lot = Lot(lots.drawn(db, session)) if lots.uses_lot(session) else None
     labels = choices.labels_of(db, session.paper_set_id)
-    places = seat_everyone(entry_nos, rooms, labels, seed, one_form=one_form)
+    places = seat_everyone(entry_nos, rooms, labels, seed, lot=lot)
     if isinstance(places, TooFewSeats):
         return places
     if places:

@@ -31,6 +31,7 @@ class SessionForm(BaseModel):
     latest_entry: str = "30"
     earliest_hand_in: str = "30"
     outage_credit_max: str = "45"
+    release_before: str = "60"
     identity_check: bool = False
     seat_binding: bool = False
     supervisor_required: bool = False
@@ -60,6 +61,7 @@ class SessionForm(BaseModel):
             latest_entry=f"{profile.latest_entry_ms / MINUTE_MS:g}",
             earliest_hand_in=f"{profile.earliest_hand_in_ms / MINUTE_MS:g}",
             outage_credit_max=f"{profile.outage_credit_max_ms / MINUTE_MS:g}",
+            release_before=f"{profile.release_before_ms / MINUTE_MS:g}",
             identity_check=profile.identity_check,
             seat_binding=profile.seat_binding,
             supervisor_required=profile.supervisor_required,
@@ -87,14 +89,15 @@ def read(form: SessionForm, blueprint_durations: dict[int, int]) -> Draft | list
     blueprint_id = int(form.blueprint_id) if form.blueprint_id.isdigit() else None
     duration = blueprint_durations.get(blueprint_id) if blueprint_id is not None else None
     if duration is None:
-        duration = _minutes(form.minutes, "minutes", 1, problems)
+        duration = minutes(form.minutes, "minutes", 1, problems)
     profile = _profile(form, problems)
     if problems or starts_at is None or profile is None:
         return problems
     return Draft(form.plan_id, title, starts_at, duration, blueprint_id, pattern, tuple(sorted(set(form.room_ids))), profile)
 
 
-def _minutes(value: str, field: str, least: int, problems: list[FieldError]) -> int:
+def minutes(value: str, field: str, least: int, problems: list[FieldError]) -> int:
+    """Typed minutes as milliseconds; 0 and one more problem when they are none."""
     text = value.strip()
     if not (text.isascii() and text.isdigit() and least <= int(text) <= MAX_MINUTES):
         problems.append(
@@ -118,9 +121,10 @@ _CHOICES: dict[str, tuple[str, ...]] = {
 
 def _profile(form: SessionForm, problems: list[FieldError]) -> SessionProfile | None:
     values: dict[str, Any] = {
-        "latest_entry_ms": _minutes(form.latest_entry, "latest_entry", 0, problems),
-        "earliest_hand_in_ms": _minutes(form.earliest_hand_in, "earliest_hand_in", 0, problems),
-        "outage_credit_max_ms": _minutes(form.outage_credit_max, "outage_credit_max", 0, problems),
+        "latest_entry_ms": minutes(form.latest_entry, "latest_entry", 0, problems),
+        "earliest_hand_in_ms": minutes(form.earliest_hand_in, "earliest_hand_in", 0, problems),
+        "outage_credit_max_ms": minutes(form.outage_credit_max, "outage_credit_max", 0, problems),
+        "release_before_ms": minutes(form.release_before, "release_before", 5, problems),
         "late_entrant_gets_full_time": form.late_entrant_gets_full_time,
         "identity_check": form.identity_check,
         "seat_binding": form.seat_binding,

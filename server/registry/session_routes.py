@@ -8,7 +8,7 @@ from server.auth.staff import Staff, allow
 from server.db import Db, ReadDb
 from server.errors import Conflict, FieldError
 from server.pages import XLSX, _, beijing, download, page, redirect, translate
-from server.registry import choices, reading, scheduling
+from server.registry import abort, choices, freeze, reading, release, reserve, scheduling
 from server.registry.labels import FORM_STATES, LEVEL_WORDS, STATES
 from server.registry.readiness import Reason, checklist, editable, may_open, may_schedule
 from server.registry.rules import SessionProfile
@@ -140,6 +140,10 @@ def hub_page(request: Request, db: ReadDb, who: Staff, session: ExamSession, ref
         "profile": SessionProfile.from_json(session.profile).scaled(session.duration_ms),
         "facts": facts,
         "checks": checklist(facts),
+        "aborted": abort.agreed(db, session.id or 0) if session.state == "aborted" else None,
+        "planned_end": freeze.planned_end(session),
+        "may_abort": abort.refusal(db, session) is None,
+        "release_from": release.window_of(session).opens_at,
         "rooms": rooms,
         "papers": choices.paper_choices(db, session),
         "editable": editable(session.state),
@@ -163,11 +167,21 @@ def choose_paper(request: Request, db: Db, who: Officer, exam_id: int, paper_set
     return redirect(request, f"/exams/{exam_id}#paper", _("The paper set is chosen."))
 
 
+@router.post("/{exam_id:int}/reserve")
+def choose_reserve(request: Request, db: Db, who: Officer, exam_id: int, paper_set_id: Annotated[str, Form()] = "") -> Response:
+    """Name the reserve set, or none."""
+    session = reading.get_session(db, who, exam_id)
+    chosen = int(paper_set_id) if paper_set_id.isdigit() else None
+    reserve.choose(db, who, session, chosen, now=request.app.state.clock.now())
+    said = _("The reserve set is named.") if chosen else _("No reserve set stands by.")
+    return redirect(request, f"/exams/{exam_id}#paper", said)
+
+
 @router.post("/{exam_id:int}/schedule")
 def schedule(request: Request, db: Db, who: Officer, exam_id: int) -> Response:
     """Make it binding, or say what stands in the way."""
     session = reading.get_session(db, who, exam_id)
-    reasons = scheduling.schedule(db, who, session, now=request.app.state.clock.now())
+    reasons = scheduling.schedule(db, request.app.state.keyring, who, session, now=request.app.state.clock.now())
     if reasons:
         return hub_page(request, db, who, session, reasons)
     return redirect(request, f"/exams/{exam_id}", _("The exam session is scheduled."))

@@ -145,6 +145,10 @@ class ExamSession(SQLModel, table=True):
     profile: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
     blueprint_id: int | None = None
     paper_set_id: int | None = None
+    reserve_paper_set_id: int | None = None
+    """备用卷: stands by; an abort unseals it for the exam session that takes this one's place."""
+    replaces_id: int | None = None
+    """The aborted exam session whose candidates sit here again."""
     admission_pattern: str = "{date}{session}{seq}"
     """How admission numbers are made, see `admission.py`."""
     state: str = "draft"

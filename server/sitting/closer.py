@@ -1,4 +1,4 @@
-"""The sweeper behind every clock: opens on schedule, ends what is past its time, fixes absence, ends the exam session.
+"""The sweeper behind every clock: opens on schedule, ends what is past its time or aborted, fixes absence, ends the exam session.
 
 Once a second, in every process; each proposal is only a command, decided again by the rules under the sitting's lock, so it
 does not matter how many closers there are. Nobody is closed before what was received in time is decided: proposals come
@@ -17,7 +17,7 @@ from server.audit.trail import SYSTEM
 from server.clock import Clock, References, references_for
 from server.db import Databases, reading, transaction
 from server.registry.tables import ExamSession
-from server.sitting import outages, times
+from server.sitting import aborting, outages, times
 from server.sitting.commands import Absent, Close, Command, Judge
 from server.sitting.doubt import ClockDoubt
 from server.sitting.exams import Exam, exam_of
@@ -98,6 +98,7 @@ class Closer:
             current = col(ExamSession.state).in_(("open", "scheduled"))
             rows = db.exec(select(ExamSession).where(current | lately)).all()
             exams = [exam_of(row) for row in rows]
+        aborting.sweep(self.dbs, self.writer, now - REOPENED_WITHIN)
         for exam in exams:
             hold = self.vigil.hold(exam.id)
             if exam.readable:  # an ended one may hold a reopened sitting

@@ -1,7 +1,8 @@
-"""Opening an exam session: sittings for all entries, the paper set burned, the bell set, in that order.
+"""Opening an exam session: sittings for all entries, then the bell.
 
-By a person of the staff, or by the closer's loop at the scheduled start. The sittings are made first and idempotently; the
-burning (first rendering of the items is from here on possible), the state and the audit row are one transaction.
+By a person of the staff, or by the closer's loop at the scheduled start; never before two custodians have released the paper. The
+sittings are made first and idempotently; the state and the audit row are one transaction. The items were burned when the paper
+was unsealed at its release; the opening burns what was not, so that no way past the safe leaves an item unused.
 """
 
 from datetime import datetime
@@ -14,6 +15,7 @@ from itembank.tables import Form
 from server.audit import trail
 from server.audit.trail import Actor
 from server.db import Databases, reading, transaction
+from server.registry import lots, release
 from server.registry.readiness import Facts, Reason, RoomFacts, may_open
 from server.registry.rules import SessionProfile
 from server.registry.tables import Entry, ExamSession, ExamSessionRoom, Room
@@ -88,7 +90,7 @@ def open_exam_session(
         session = db.get(ExamSession, exam_session_id)
         assert session is not None
         if session.paper_set_id is not None:
-            passport.burn(db, session.paper_set_id, now, exam_session_id, by.id)
+            passport.burn(db, session.paper_set_id, now, exam_session_id, by.id, only=lots.drawn(db, session))
         detail = {"paper_set": session.paper_set_id, "without_supervisor": without_supervisor, "reason": reason}
         trail.append(db, by, "exam_session.opened", f"exam_session:{exam_session_id}", now=now, detail=detail)
     return []
@@ -106,8 +108,9 @@ def _hindrances(db: Session, exam_session_id: int, now: datetime, without_superv
 def _facts(db: Session, session: ExamSession) -> Facts:
     rooms = _rooms(db, session.id or 0)
     mine = col(Entry.exam_session_id) == session.id
-    entries, seated = db.execute(select(func.count(), func.count(col(Entry.seat_no))).where(mine)).one()
-    unready = () if session.paper_set_id is None else tuple(passport.paper_set_ready(db, session.paper_set_id))
+    counts = func.count(), func.count(col(Entry.seat_no)), func.count(col(Entry.form_label))
+    entries, seated, with_form = db.execute(select(*counts).where(mine)).one()
+    unready = () if session.paper_set_id is None else tuple(passport.paper_set_ready(db, session.paper_set_id, session.id))
     labels = db.execute(select(col(Form.label)).where(col(Form.paper_set_id) == session.paper_set_id)).scalars()
     used = db.execute(select(col(Entry.form_label)).where(mine, col(Entry.form_label).is_not(None)).distinct()).scalars()
     return Facts(
@@ -120,6 +123,8 @@ def _facts(db: Session, session: ExamSession) -> Facts:
         rooms=tuple(RoomFacts(room.name, count, bool(row.chief_name), bool(row.supervisor_at)) for room, row, count in rooms),
         paper_set_chosen=session.paper_set_id is not None,
         paper_reasons=unready,
+        released=release.find(db, session) is not None,
+        formless=max(0, seated - with_form),
         labels_match=set(used) <= set(labels),
         supervisor_required=SessionProfile.from_json(session.profile).supervisor_required,
     )

@@ -5,8 +5,8 @@ Layout of a package: `JKP1`, nonce (12 bytes), AES-256-GCM ciphertext with `JKP1
 form is sealed under never leaves the server. What the bell needs (the key, and what drawing an order takes) is kept beside the
 ciphertext as one *release*, sealed under the installation's paper key and bound to the package's digest.
 
-Preparing a package opens the sealed form inside the server and shows it to nobody; the items are burned when an exam session is
-opened (`opening`), and no key leaves before that (`shelf`).
+A package is made only of a paper that two custodians have released (`registry.release`): its items are burned by then. No key
+leaves before the bell (`shelf`).
 """
 
 import gzip
@@ -27,11 +27,12 @@ from sqlmodel import Session, col
 from itembank import passport, sealing
 from itembank.errors import ItemBankError
 from itembank.packages import public_package
-from itembank.tables import Form
+from itembank.tables import Form, FormState
 from server.audit import trail
 from server.clock import Clock
 from server.db import Databases, reading, transaction
 from server.keyring import Keyring
+from server.registry import release
 from server.registry.tables import ExamSession
 from server.sitting.entering import BEFORE
 from server.sitting.exams import Exam, exam_of
@@ -155,11 +156,13 @@ class Packages:
 
     def _may_make(self, db: Session, exam_session_id: int, form_id: int) -> bool:
         session, form = db.get(ExamSession, exam_session_id), db.get(Form, form_id)
-        if session is None or form is None or form.paper_set_id != session.paper_set_id:
+        if session is None or form is None or form.paper_set_id != session.paper_set_id or form.state != FormState.OPENED:
             return False
         if not may_prepare(exam_of(session), to_ms(self.clock.now())):
             return False
-        return session.state == "open" or not passport.paper_set_ready(db, form.paper_set_id)
+        if session.state == "open":
+            return True
+        return release.find(db, session) is not None and not passport.paper_set_ready(db, form.paper_set_id, exam_session_id)
 
     def ciphertext(self, exam_session_id: int, form_id: int, digest: str) -> bytes | None:
         """The bytes of a form's package if `digest` names it; None too when they are not those any more."""

@@ -2,6 +2,9 @@
 
 import re
 
+from sqlmodel import select
+
+from itembank.tables import Form
 from tests.bank.conftest import House
 
 
@@ -39,6 +42,24 @@ def make_papers(house: House, bank: str, blueprint_id: int, **more: str) -> str:
 
 
 def forms_of(house: House, page: str) -> list[int]:
-    """Ids of the forms of a set that wait for a filing number or a review."""
-    text = house.act("manager").get(page).text
-    return sorted({int(number) for number in re.findall(r"/forms/(\d+)/", text)})
+    """Ids of the forms of a set, by label."""
+    with house.db() as db:
+        return list(db.exec(select(Form.id).where(Form.paper_set_id == int(page.rpartition("/")[2])).order_by(Form.label)))
+
+
+def let_experts_approve(house: House, page: str) -> None:
+    """Both reviewers are named for a set, read its forms and approve them."""
+    named = {"person_id": [str(house.people[name].person_id) for name in ("reviewer", "reviewer2")]}
+    assert house.act("manager").post(f"{page}/experts", data=named).status_code == 303
+    with house.db() as db:
+        forms = db.exec(select(Form.id).where(Form.paper_set_id == int(page.rpartition("/")[2]))).all()
+    for name in ("reviewer", "reviewer2"):
+        for form_id in forms:
+            voted = house.act(name).post(f"{page}/forms/{form_id}/reading", data={"opinion": "approve"})
+            assert voted.status_code == 303, voted.text
+
+
+def seal(house: House, page: str) -> None:
+    """Approved by experts, then sealed."""
+    let_experts_approve(house, page)
+    assert house.act("manager").post(f"{page}/seal").status_code == 303

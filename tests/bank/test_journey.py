@@ -6,7 +6,7 @@ from itembank import ledger, papers
 from itembank.tables import Form, LedgerEntry, PaperSet
 from server.audit.tables import AuditRow
 from tests.bank.conftest import House, approve, import_items, make_bank
-from tests.bank.papers import forms_of, make_blueprint, make_papers
+from tests.bank.papers import forms_of, make_blueprint, make_papers, seal
 
 
 def test_import_to_sealed_and_filed_forms(empty_house: House) -> None:
@@ -22,10 +22,7 @@ def test_import_to_sealed_and_filed_forms(empty_house: House) -> None:
     shown = house.act("manager").get(set_page).text
     assert "一致" in shown
     assert "随机种子 7" in shown
-    for form_id in forms_of(house, set_page):
-        note = {"note": "专家组三人评审，同意使用。"}
-        assert house.act("manager").post(f"{set_page}/forms/{form_id}/review", data=note).status_code == 303
-    assert house.act("manager").post(f"{set_page}/seal").status_code == 303
+    seal(house, set_page)
     for n, form_id in enumerate(forms_of(house, set_page)):
         filing = {"number": f"浙备 2026-{n}", "filed_on": "2026-11-20", "authority": "省职业技能评价中心", "answer": "accepted"}
         assert house.act("manager").post(f"{set_page}/forms/{form_id}/file", data=filing).status_code == 303

@@ -6,7 +6,7 @@ from itembank.tables import Blueprint, Form, LedgerEntry
 from server.db import transaction
 from tests import factories
 from tests.bank.conftest import House
-from tests.bank.papers import ask_for_papers, blueprint_fields, forms_of, make_blueprint, make_papers
+from tests.bank.papers import ask_for_papers, blueprint_fields, forms_of, make_blueprint, make_papers, seal
 
 
 def test_the_sums_say_what_is_wrong_while_one_types(house: House, bank: str) -> None:
@@ -78,7 +78,8 @@ def test_a_number_is_needed_to_file_and_a_reason_to_refuse(house: House, bank: s
     early = client.post(f"{page}/forms/{first}/file", data={"number": "1", "answer": "accepted"})
     assert early.status_code == 409
     assert "已备案" in early.text
-    client.post(f"{page}/seal")
+    seal(house, page)
+    client = house.act("manager")
     assert client.post(f"{page}/forms/{first}/file", data={"number": " ", "answer": "accepted"}).status_code == 422
     assert client.post(f"{page}/forms/{first}/file", data={"answer": "refused"}).status_code == 422
     client.post(f"{page}/forms/{first}/file", data={"answer": "refused", "note": "题量不足"})

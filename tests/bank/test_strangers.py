@@ -12,13 +12,13 @@ from tests.bank.papers import forms_of, make_blueprint, make_papers
 PAGES = (
     "", "/coverage", "/ledger", "/items", "/items.xlsx", "/items/1", "/items/new", "/items/1/edit", "/reviews",
     "/imports", "/imports/template.xlsx", "/imports/2", "/imports/2/refused.xlsx", "/batches/1", "/papers",
-    "/blueprints/new", "/blueprints/1", "/blueprints/1/edit", "/papers/1",
+    "/blueprints/new", "/blueprints/1", "/blueprints/1/edit", "/papers/1", "/settings",
 )  # fmt: skip
 ACTS = (
     "/items", "/items/preview", "/items/figure", "/items/discard", "/items/1/edit", "/items/1/preview", "/items/1/figure",
     "/items/1/discard", "/items/1/submit", "/items/1/retire", "/imports/2/columns", "/imports/2/store",
     "/imports/2/cancel", "/imports/2/give-up", "/batches/1/approve", "/blueprints/check", "/blueprints/save",
-    "/blueprints/1/retire", "/blueprints/1/runway", "/papers/1/seal",
+    "/blueprints/1/retire", "/blueprints/1/runway", "/papers/1/seal", "/settings",
 )  # fmt: skip
 FILLED = {
     "/items/1/vote": {"choice": "approve"},
@@ -36,8 +36,15 @@ def test_strangers_find_nothing(house: House, bank: str) -> None:
     found = [path for path in PAGES if stranger.get(f"{bank}{path}").status_code != 404]
     found += [path for path in ACTS if stranger.post(f"{bank}{path}", data={"name": "x"}).status_code != 404]
     found += [path for path, data in FILLED.items() if stranger.post(f"{bank}{path}", data=data).status_code != 404]
-    for path, data in ((f"forms/{form}/file", {"number": "1"}), (f"forms/{form}/review", {"note": "x"})):
+    for path, data in (
+        ("experts", {"person_id": "1"}),
+        (f"forms/{form}/file", {"number": "1"}),
+        (f"forms/{form}/reading", {"opinion": "approve"}),
+        (f"forms/{form}/swap", {"slot": "1", "reason": "x"}),
+        (f"forms/{form}/ask", {"note": "x"}),
+    ):
         found += [path] if stranger.post(f"{page}/{path}", data=data).status_code != 404 else []
+    found += ["reading"] if stranger.get(f"{page}/forms/{form}/reading").status_code != 404 else []
     found += ["upload"] if stranger.post(f"{bank}/imports", files={"file": ("a.csv", b"x")}).status_code != 404 else []
     found += [path for path in ("/bank/syllabus/1", "/bank/syllabus/1/table.xlsx") if stranger.get(path).status_code != 404]
     assert found == []

@@ -14,6 +14,7 @@ from server.grading import checks, corrections, duty, publishing, results, runs,
 from server.grading.corrections import Wish
 from server.keyring import Keyring
 from server.registry.tables import ExamSession
+from tests import factories
 from tests.grading.world import CORRECTED, TOTALS, World
 
 FIRST = Actor("staff", 101, "核分员甲", 1)
@@ -220,3 +221,18 @@ def test_only_one_proposal_lives(dbs: Databases, clock: FakeClock, keyring: Keyr
         row = db.exec(select(tables.Publication)).one()
         values = row.model_dump() | {"no": 9}
         db.add(tables.Publication(**values))
+
+
+def test_a_key_waits_while_its_question_is_being_sat(dbs: Databases, clock: FakeClock, keyring: Keyring, exam: World) -> None:
+    """The same forms are open elsewhere (a bank whose items may come back): nobody changes a key under those candidates."""
+    no = propose(dbs, clock, keyring, exam, wrong_key(exam))
+    with transaction(dbs) as db:
+        paper_set = db.get_one(ExamSession, exam.exam_session_id).paper_set_id
+        again = factories.exam_session(db, exam.place, clock.now(), state="open", paper_set_id=paper_set)
+    with pytest.raises(Conflict, match="nothing of its paper changes until it has ended"):
+        decide(dbs, clock, keyring, exam, no, "approved")
+    with reading(dbs) as db:
+        assert corrections.get(db, exam.exam_session_id, no).decision is None, "it still waits"
+    with transaction(dbs) as db:
+        db.get_one(ExamSession, again).state = "ended"
+    decide(dbs, clock, keyring, exam, no, "approved")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itembank import papers
 from itembank.packages import public_package
 from itembank.papers import Choice
+from itembank.tables import PaperSet
 from server.audit.trail import Actor
 from server.clock import FakeClock
 from server.db import Databases, transaction
@@ -60,8 +61,19 @@ def forms_without_solver(dbs: Databases, keyring: Keyring, clock: FakeClock) -> 
     made = banks.stored_bank(
         dbs, keyring, wanted, tree, banks.small_body(tree), institution_id=institution, code=f"DG{institution}"
     )
+    return _sealed(dbs, keyring, clock, made.blueprint_id)
+
+
+def another_set(dbs: Databases, keyring: Keyring, clock: FakeClock, paper_set_id: int) -> tuple[int, dict[str, int]]:
+    """Two more such forms from the same bank, as a set of its own."""
     with transaction(dbs) as db:
-        case = papers.load_case(db, made.blueprint_id)
+        blueprint_id = db.get_one(PaperSet, paper_set_id).blueprint_id
+    return _sealed(dbs, keyring, clock, blueprint_id)
+
+
+def _sealed(dbs: Databases, keyring: Keyring, clock: FakeClock, blueprint_id: int) -> tuple[int, dict[str, int]]:
+    with transaction(dbs) as db:
+        case = papers.load_case(db, blueprint_id)
         free = list(case.pool.free)
         chosen = []
         for _form in range(2):

@@ -17,7 +17,7 @@ from itembank.tables import Bank, Blueprint, LedgerEntry
 from server import migrations
 from server.clock import FakeClock
 from server.db import Databases, connect, reading, transaction
-from server.demo import bank, run
+from server.demo import bank, exams, run
 from server.demo.keeper import Keeper
 from server.demo.people import House
 from server.grading.tables import Result
@@ -96,6 +96,7 @@ def test_the_open_exam_session_stays_open(world: World) -> None:
     first, second = world.house.people["officer"], world.house.people["officer2"]
     keeper = Keeper(world.dbs, writer, world.clock, 2, range(1, 2), first, second)
     try:
+        exams.release_paper(world.dbs, world.keyring, world.house, 2, now=world.clock.now())
         assert open_exam_session(world.dbs, writer, 2, by=first.actor, now=world.clock.now()) == []
         with reading(world.dbs) as db:
             row = db.get(ExamSession, 2)

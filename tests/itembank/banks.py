@@ -97,7 +97,7 @@ class StoredBank:
 def empty_bank(dbs: Databases, facts: Sequence[TopicFacts], **columns: object) -> int:
     with transaction(dbs) as db:
         row = intake.store_syllabus(db, 1, tree_of(facts), level=4, by=WRITER, now=NOW)
-        values = {"code": "DG4", "institution_id": 1} | columns
+        values = {"code": "DG4", "institution_id": 1, "experts_needed": 0} | columns
         bank = Bank(
             name="电工四级",
             syllabus_id=row.id,

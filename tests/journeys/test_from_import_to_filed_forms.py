@@ -216,14 +216,16 @@ def test_from_import_to_filed_forms(
     prepare_exam(officer, folder)
     may_not_schedule(officer, "sealed")
 
-    page = second.page
-    page.goto(papers)
-    for label in "ABC":
-        form = page.locator(f"#form-{label}")
-        form.get_by_label("Experts' note").fill("Read by three experts, no objections.")
-        form.get_by_role("button").click()
-        expect(form.locator(".badge").first).to_have_text("Reviewed by experts")
     manager.page.goto(papers)
+    expect(manager.page.get_by_role("button", name="Seal all forms")).to_be_disabled()
+    for name in ("苏敏", "叶青"):
+        manager.page.get_by_label(name).check()
+    manager.press("Name them and ask for their review")
+    for login in ("reviewer", "expert"):
+        read_and_approve(desk(login, "en"))
+    manager.page.goto(papers)
+    for label in "ABC":
+        expect(manager.page.locator(f"#form-{label} .badge").first).to_have_text("Reviewed by experts")
     manager.press("Seal all forms")
     page = manager.page
     for label in "AB":
@@ -235,6 +237,20 @@ def test_from_import_to_filed_forms(
     expect(page.locator(".steps li", has_text="Sealed and filed paper").locator(".badge")).to_have_text("Done")
     officer.press("Schedule")
     expect(page.locator("h1 .badge")).to_have_text("Scheduled")
+
+
+def read_and_approve(expert: Desk) -> None:
+    """The expert finds three forms, reads each with the keys beside the questions, remarks and approves."""
+    for left in (3, 2, 1):
+        page = expert.go("/bank/1/reviews")
+        waiting = page.locator("#forms + ul li")
+        expect(waiting).to_have_count(left)
+        waiting.first.get_by_role("link").click()
+        expect(page.locator(".exam-preview")).to_have_count(20)
+        expect(page.locator("#q1 dd").first).not_to_be_empty()
+        page.get_by_label("Remark on question 1", exact=True).fill("Clear.")
+        expert.press("Approve the form")
+        expect(page.get_by_role("status")).to_contain_text("Your vote is recorded")
 
 
 def file(form: Locator, number: str) -> None:

@@ -65,6 +65,11 @@ class Office:
         target = page.text.split(f'action="/exams/{exam_id}/roster/')[1].split('"')[0]
         assert self.client.post(f"/exams/{exam_id}/roster/{target}").status_code == 303
 
+    def release(self, exam_id: int) -> None:
+        """Two custodians let the paper out of the safe."""
+        with transaction(self.app.state.dbs) as db:
+            factories.release(db, self.app.state.keyring, exam_id, self.app.state.clock.now())
+
 
 def id_number(serial: int) -> str:
     first = f"99999919900101{serial:03d}"
@@ -76,7 +81,9 @@ def roster_file(count: int, first: int = 1) -> bytes:
     return workbook("名册", [Column(title) for title in HEAD], rows)
 
 
-def paper_set(db: Session, institution_id: int, clock: FakeClock, state: FormState = FormState.FILED) -> tuple[int, int]:
+def paper_set(
+    db: Session, institution_id: int, clock: FakeClock, state: FormState = FormState.FILED, code: str = "B"
+) -> tuple[int, int]:
     """A blueprint and a paper set with forms A, B, C in `state`; ids."""
     now = clock.now()
     owned: dict[str, Any] = {
@@ -85,10 +92,10 @@ def paper_set(db: Session, institution_id: int, clock: FakeClock, state: FormSta
         "occupation_name": "电工",
         "level": 4,
     }
-    syllabus = Syllabus(title="电工四级", created_at=now, created_by=1, **owned)
+    syllabus = Syllabus(title="电工四级", version=1 + (code != "B"), created_at=now, created_by=1, **owned)
     db.add(syllabus)
     db.flush()
-    bank = Bank(code="B", name="题库", syllabus_id=syllabus.id, created_at=now, created_by=1, **owned)
+    bank = Bank(code=code, name="题库", syllabus_id=syllabus.id, created_at=now, created_by=1, experts_needed=0, **owned)
     db.add(bank)
     db.flush()
     body = {"duration_ms": 20 * 60_000}

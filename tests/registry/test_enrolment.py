@@ -126,13 +126,15 @@ def test_seating_is_by_its_seed_and_refuses_too_few_seats(dbs: Databases, clock:
         assert scheduling.seat(db, officer(home), get(db, exam_id), now=clock.now()) == TooFewSeats(31, 30)
 
 
-def test_one_form_by_lot(dbs: Databases, clock: FakeClock, keyring: Keyring) -> None:
+def test_before_the_lot_falls_nobody_has_a_form(dbs: Databases, clock: FakeClock, keyring: Keyring) -> None:
     home, exam_id = make(dbs, clock, profile=SessionProfile(form_use="lot"))
     with transaction(dbs) as db:
         enrolment.add_entries(db, keyring, get(db, exam_id), candidates(9))
         scheduling.seat(db, officer(home), get(db, exam_id), now=clock.now(), seed=3)
     with read_only(dbs) as db:
-        assert len({row.form_label for row in reading.entries_of(db, officer(home), exam_id)}) == 1
+        rows = reading.entries_of(db, officer(home), exam_id)
+    assert {row.form_label for row in rows} == {None}
+    assert sorted(row.seat_no or 0 for row in rows) == list(range(1, 10))
 
 
 @pytest.mark.parametrize("state", ["open", "ended", "marked", "published", "aborted"])

@@ -17,6 +17,7 @@ def scheduled(office: Office) -> int:
     office.client.post(f"/exams/{exam_id}/paper", data={"paper_set_id": office.paper_set_id})
     office.client.post(f"/exams/{exam_id}/seat")
     assert office.client.post(f"/exams/{exam_id}/schedule").status_code == 303
+    office.release(exam_id)
     return exam_id
 
 

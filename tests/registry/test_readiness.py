@@ -19,7 +19,7 @@ READY = Facts(
     paper_set_chosen=True,
     paper_reasons=(),
 )
-SCHEDULED = replace(READY, state="scheduled")
+SCHEDULED = replace(READY, state="scheduled", released=True)
 
 
 def test_ready() -> None:
@@ -43,7 +43,7 @@ def test_ready() -> None:
 def test_each_lack_alone_refuses(facts: Facts) -> None:
     assert len(may_schedule(facts, STARTS - timedelta(days=1))) == 1
     if facts.state == "draft":
-        assert len(may_open(replace(facts, state="scheduled"), STARTS)) == 1
+        assert len(may_open(replace(facts, state="scheduled", released=True), STARTS)) == 1
 
 
 def test_an_exam_in_the_past_is_not_scheduled() -> None:
@@ -57,6 +57,14 @@ def test_supervisor_is_needed_where_candidates_sit() -> None:
     assert [reason.params for reason in may_open(absent, STARTS)] == [{"room": "第1考场"}]
     assert may_open(absent, STARTS, without_supervisor=True) == []
     assert may_open(replace(absent, supervisor_required=False), STARTS) == []
+
+
+def test_no_override_opens_what_is_not_released() -> None:
+    sealed = replace(SCHEDULED, released=False)
+    assert [reason.message for reason in may_open(sealed, STARTS)] == ["Two custodians have not released the paper yet."]
+    assert len(may_open(sealed, STARTS, without_supervisor=True)) == 1
+    assert {line.code: line.state for line in checklist(sealed)}["release"] == "missing"
+    assert may_schedule(replace(READY, released=False), STARTS) == []
 
 
 def test_opening_window() -> None:
@@ -78,6 +86,7 @@ def test_checklist_follows_the_state() -> None:
         "paper": "missing",
         "scheduled": "missing",
         "staff": "later",
+        "release": "later",
         "supervisor": "later",
         "opened": "later",
     }

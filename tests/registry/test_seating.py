@@ -1,14 +1,23 @@
 """Seating: everybody once, neighbours with different forms, the same answer twice."""
 
+import hashlib
+import subprocess
 from collections import Counter
+from dataclasses import replace
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from server.registry.seating import (
+    DrawInput,
+    Lot,
     Place,
     RoomPlan,
     TooFewSeats,
+    commitment_of,
+    draw_form,
     form_of_seat,
     grid_position,
     neighbours,
@@ -78,18 +87,36 @@ def test_no_rooms() -> None:
     assert seat_everyone([1], [], ("A", "B", "C"), 1) == TooFewSeats(needed=1, usable=0)
 
 
-def test_one_form_by_lot() -> None:
-    places = seat_everyone(range(1, 21), [RoomPlan(1, 30, 6)], ("A", "B", "C"), 5, one_form=True)
-    assert isinstance(places, list)
-    assert len({place.form_label for place in places}) == 1
-    drawn = {_lot(seed) for seed in range(40)}
-    assert drawn == {"A", "B", "C"}
+def test_with_a_lot_the_seat_decides_nothing() -> None:
+    rooms = [RoomPlan(1, 30, 6)]
+    before = seat_everyone(range(1, 21), rooms, ("A", "B", "C"), 5, lot=Lot())
+    after = seat_everyone(range(1, 21), rooms, ("A", "B", "C"), 5, lot=Lot("B"))
+    assert isinstance(before, list)
+    assert isinstance(after, list)
+    assert {place.form_label for place in before} == {None}, "nobody knows the form before the lot falls"
+    assert {place.form_label for place in after} == {"B"}
+    assert [place.seat_no for place in before] == [place.seat_no for place in after]
 
 
-def _lot(seed: int) -> str:
-    places = seat_everyone([1], [RoomPlan(1, 2, 2)], ("A", "B", "C"), seed, one_form=True)
-    assert isinstance(places, list)
-    return places[0].form_label
+LOT = DrawInput(7, 3, "5e" * 32, (("A", "aa"), ("B", "bb"), ("C", "cc")), 1_000, 2_000)
+
+
+def test_the_lot_is_what_its_line_says() -> None:
+    assert LOT.text == f"jikao-lot-1|7:3|{'5e' * 32}|A=aa,B=bb,C=cc|1000|2000"
+    digest = subprocess.run(["sha256sum"], input=LOT.text.encode(), capture_output=True, check=True).stdout.split()[0]
+    assert draw_form(LOT) == "ABC"[int(digest, 16) % 3]
+    assert commitment_of("seed") == hashlib.sha256(b"seed").hexdigest()
+
+
+@pytest.mark.parametrize("change", [{"seed": "5f" * 32}, {"first_ms": 1_001}, {"second_ms": 2_001}, {"exam_session_id": 8}])
+def test_everything_that_decides_is_in_the_line(change: dict[str, Any]) -> None:
+    assert replace(LOT, **change).text != LOT.text
+
+
+def test_every_form_has_the_same_chance() -> None:
+    drawn = Counter(draw_form(replace(LOT, second_ms=n)) for n in range(3_000))
+    assert set(drawn) == {"A", "B", "C"}
+    assert all(abs(count - 1_000) < 150 for count in drawn.values())  # more than five standard deviations
 
 
 def test_another_seed_seats_otherwise() -> None:

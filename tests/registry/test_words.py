@@ -8,9 +8,15 @@ from server import pages
 from server.records import reading as records_reading
 from server.records import typeset
 from server.registry import (
+    abort,
     admission,
     enrolment,
+    freeze,
+    override,
     readiness,
+    release,
+    release_rules,
+    reserve,
     roster,
     rules,
     scheduling,
@@ -19,9 +25,15 @@ from server.registry import (
 )
 
 MODULES = (
+    abort,
     admission,
     enrolment,
+    freeze,
+    override,
     readiness,
+    release,
+    release_rules,
+    reserve,
     roster,
     rules,
     scheduling,

@@ -43,6 +43,7 @@ def make_exam(
     supervisor: bool = True,
     duration: timedelta = timedelta(minutes=20),
     institution_id: int | None = None,
+    released: bool = True,
 ) -> Exam:
     starts_at = clock.now() + timedelta(minutes=30)
     with transaction(dbs) as db:
@@ -54,6 +55,8 @@ def make_exam(
         exam = factories.exam_session(db, place, starts_at, profile=profile, paper_set_id=paper_set, duration=duration)
         for no in range(1, entries + 1):
             factories.entry(db, place, exam, no, keyring, form_label="AB"[no % 2])
+        if released:
+            factories.release(db, keyring, exam, clock.now())
         if supervisor:
             room = db.get_one(ExamSessionRoom, (exam, place.room_id))
             room.supervisor_name, room.supervisor_at = "督导员", clock.now()

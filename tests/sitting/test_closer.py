@@ -7,7 +7,7 @@ import pytest
 
 from server.audit import trail
 from server.clock import FakeClock
-from server.db import Databases, reading
+from server.db import Databases, reading, transaction
 from server.keyring import Keyring
 from server.registry.tables import ExamSession
 from server.sitting.closer import Closer
@@ -17,6 +17,7 @@ from server.sitting.opening import admit_entries, open_exam_session
 from server.sitting.reading import board_rows, responses, sitting_story
 from server.sitting.store import store_for
 from server.sitting.writer import Writer
+from tests import factories
 from tests.sitting.conftest import Exam, make_exam
 from tests.sitting.given import ANNA, ORDER
 
@@ -93,6 +94,20 @@ def test_without_the_supervisor_it_stays_shut_unless_overridden(
     reasons = open_exam_session(dbs, writer, exam.id, by=ANNA, now=clock.now())
     assert any("supervisor" in reason.message for reason in reasons)
     assert open_exam_session(dbs, writer, exam.id, by=ANNA, now=clock.now(), without_supervisor=True, reason="路上") == []
+    assert state(dbs, exam) == "open"
+
+
+def test_without_the_release_nothing_opens_it(
+    dbs: Databases, writer: Writer, closer: Closer, clock: FakeClock, keyring: Keyring
+) -> None:
+    exam = make_exam(dbs, clock, keyring, entries=2, released=False)
+    later(closer, clock, 30 * 60)
+    assert state(dbs, exam) == "scheduled"
+    reasons = open_exam_session(dbs, writer, exam.id, by=ANNA, now=clock.now(), without_supervisor=True, reason="路上")
+    assert [reason.message for reason in reasons] == ["Two custodians have not released the paper yet."]
+    with transaction(dbs) as db:
+        factories.release(db, keyring, exam.id, clock.now())
+    later(closer, clock, 60)
     assert state(dbs, exam) == "open"
 
 

@@ -29,6 +29,7 @@ from server.sitting.commands import MarkIdentity, Pause, TakeOver
 from server.sitting.core import Core
 from server.sitting.package import Packages
 from server.sitting.tables import PaperPackage
+from tests import factories
 from tests.sitting.conftest import Candidate, Exam, make_exam
 
 Maker = Callable[[int], Candidate]
@@ -331,6 +332,23 @@ def test_the_key_is_not_in_the_database(one: Candidate, core: Core, exam: Exam) 
     assert b"paper.package_made" in dump
 
 
+def test_no_package_before_the_release(dbs: Databases, clock: FakeClock, keyring: Keyring) -> None:
+    exam = make_exam(dbs, clock, keyring, released=False)
+    packages = Packages(dbs, keyring, clock)
+
+    def burned() -> set[bool]:
+        with reading(dbs) as db:
+            return {at is not None for at in db.exec(select(LedgerEntry.burned_at)).all()}
+
+    assert packages.get_or_make(exam.id, exam.forms["A"]) is None
+    assert package.prepare_due(dbs, keyring, clock) == 0
+    assert burned() == {False}
+    with transaction(dbs) as db:
+        factories.release(db, keyring, exam.id, clock.now())
+    assert burned() == {True}, "unsealed is used, before anything travels"
+    assert package.prepare_due(dbs, keyring, clock) == 2
+
+
 def test_when_a_package_is_made(core: Core, exam: Exam, clock: FakeClock) -> None:
     packages, form = core.shelf._source, exam.forms["A"]
     clock.set(exam.starts_at - timedelta(hours=3, milliseconds=1))
@@ -338,8 +356,8 @@ def test_when_a_package_is_made(core: Core, exam: Exam, clock: FakeClock) -> Non
     clock.set(exam.starts_at - timedelta(hours=3))
     assert packages.get_or_make(exam.id + 1, form) is None
     _set_form(core, form, state="sealed")
-    assert packages.get_or_make(exam.id, form) is None  # not filed
-    _set_form(core, form, state="filed")
+    assert packages.get_or_make(exam.id, form) is None  # not unsealed
+    _set_form(core, form, state="opened")
     assert packages.get_or_make(exam.id, form) is not None
     with transaction(core.dbs) as db:
         db.get_one(ExamSession, exam.id).paper_set_id = None
@@ -351,18 +369,6 @@ def _set_form(core: Core, form: int, **values: str) -> None:
         row = db.get_one(Form, form)
         for name, value in values.items():
             setattr(row, name, value)
-
-
-def test_items_burn_at_the_opening_not_when_the_package_is_made(one: Candidate, core: Core, ring: Ring) -> None:
-    def burned() -> set[bool]:
-        with reading(core.dbs) as db:
-            return {at is not None for at in db.exec(select(LedgerEntry.burned_at)).all()}
-
-    digest, _data = fetched(one)
-    assert burned() == {False}
-    ring()
-    assert burned() == {True}
-    assert open_holding(one, digest).json()["package_key"]
 
 
 @pytest.mark.parametrize("damaged", ["ciphertext", "release"])
