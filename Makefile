@@ -62,7 +62,7 @@ MINUTES ?= 10
 
 faults: env-test ## what an exam must survive: 5,000 power cuts, 1,000 races of each kind, BLOWS kills and stops under load
 	@.venv/bin/python -m tests.faults.power
-	@JIKAO_RACES=1000 .venv/bin/pytest -q tests/faults/test_races.py tests/faults/test_disk_full.py
+	@RACES_OF_A_KIND=1000 .venv/bin/pytest -q tests/faults/test_races.py tests/faults/test_disk_full.py
 	@.venv/bin/pytest -q -m slow tests/journeys/client tests/house/test_rehearsal.py
 	@.venv/bin/python -m tests.faults.held
 	@.venv/bin/pytest -q -n 3 -m slow tests/faults/test_real_outages.py tests/faults/test_processes.py -k 'not chaos'

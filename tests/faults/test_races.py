@@ -1,7 +1,7 @@
 """Races against the real writer on both databases (I3, I4, I5, I6): whoever wins, there is one end and one receipt.
 
 Threads send at the same moment through two writers on one database, as two processes do. `RACES` of each kind in the ordinary
-run; `make faults` runs 1,000 (`JIKAO_RACES=1000`).
+run; `make faults` runs 1,000 (`RACES_OF_A_KIND=1000`).
 """
 
 import itertools
@@ -25,7 +25,7 @@ from server.sitting.writer import Writer
 from tests.sitting.given import ANNA, BELL, CLOSING, GRACE, MINUTE
 from tests.sitting.test_writer import EXAM, ready
 
-RACES = int(os.environ.get("JIKAO_RACES", "25"))
+RACES = int(os.environ.get("RACES_OF_A_KIND", "25"))
 _numbers = itertools.count(1)
 
 
