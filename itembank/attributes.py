@@ -4,8 +4,8 @@ Read for a whole pool only where the blueprint at hand asks, since bodies and ke
 opened: that is done in the child process that assembles, and for the recount of a set.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from sqlmodel import Session, col, select
@@ -22,22 +22,47 @@ from itembank.tables import ItemVersion
 _BATCH: Final = 500
 
 
-def complete(db: Session, pool: Pool, body: BlueprintBody, keyring: Keyring | None) -> Pool:
+Calibrated = Callable[[Session, int], Mapping[int, tuple[int, int]]]
+"""Bank -> item version -> discrimination and location in thousandths, where they are known: statistics are kept elsewhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where the attributes come from that are not beside the item: keys, and estimates from exams."""
+
+    keyring: Keyring | None = None
+    calibrated: Calibrated | None = None
+
+
+NO_SOURCES: Final = Sources()
+
+
+def complete(db: Session, bank_id: int, pool: Pool, body: BlueprintBody, sources: Sources = NO_SOURCES) -> Pool:
     """The pool with what the blueprint asks for. Raises ValueError when it asks for letters and there is no keyring."""
-    return Pool(completed(db, pool.free, body, keyring), completed(db, pool.spent, body, keyring), pool.slots)
+    free, spent = (completed(db, bank_id, items, body, sources) for items in (pool.free, pool.spent))
+    return Pool(free, spent, pool.slots)
 
 
-def completed(db: Session, items: Sequence[PoolItem], body: BlueprintBody, keyring: Keyring | None) -> tuple[PoolItem, ...]:
+def completed(
+    db: Session, bank_id: int, items: Sequence[PoolItem], body: BlueprintBody, sources: Sources = NO_SOURCES
+) -> tuple[PoolItem, ...]:
     """These questions with what the blueprint asks for."""
     if body.words is not None:
         words = _words(db, (item.item_version_id for item in items))
         items = [replace(item, words=words[item.item_version_id]) for item in items]
     if body.letters:
-        if keyring is None:
+        if sources.keyring is None:
             raise ValueError("a blueprint that balances key letters needs the keyring")
-        letters = _letters(db, keyring, (item.item_version_id for item in items if item.kind == "single"))
+        letters = _letters(db, sources.keyring, (item.item_version_id for item in items if item.kind == "single"))
         items = [replace(item, letter=letters.get(item.item_version_id, "")) for item in items]
+    if body.information and sources.calibrated is not None:
+        known = sources.calibrated(db, bank_id)
+        items = [_calibrated(item, known.get(item.item_version_id)) for item in items]
     return tuple(items)
+
+
+def _calibrated(item: PoolItem, known: tuple[int, int] | None) -> PoolItem:
+    return item if known is None else replace(item, discrimination=known[0], location=known[1])
 
 
 def words_of(body: ItemBody) -> int:

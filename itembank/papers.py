@@ -21,7 +21,7 @@ from sqlmodel import Session, col, select
 from itembank import ledger
 from itembank.assembly.audit import audit
 from itembank.assembly.pool_item import PoolItem, information_at, pool_digest
-from itembank.attributes import complete
+from itembank.attributes import NO_SOURCES, Sources, complete
 from itembank.blueprint import BlueprintBody, TopicFacts
 from itembank.enemies import cliques
 from itembank.errors import ItemBankError, NotFound, msg
@@ -29,7 +29,6 @@ from itembank.keys import cancel_item, correct_key, key_package
 from itembank.packages import public_package
 from itembank.passport import archive, burn, file_form, paper_set_ready, refuse_form, withdraw
 from itembank.pool import Pool, get_bank, load_pool, load_topics, scope_of
-from itembank.sealing import Keyring
 from itembank.seals import ClaimsLost, SameFormExists, seal
 from itembank.tables import Bank, Blueprint, Form, FormSlot, FormState, FormStep, Item, PaperSet, ReusePolicy
 
@@ -139,12 +138,12 @@ class Choice:
 class Around:
     """What long work wants besides: `read` makes sessions that lock nothing, `tell` hears how far a search is (see `choose`).
 
-    `keyring` opens keys, where a blueprint balances their letters.
+    `sources`: what a blueprint may ask of questions that is not beside them.
     """
 
     read: Transactions
     tell: "Tell"
-    keyring: Keyring | None = None
+    sources: Sources = NO_SOURCES
 
 
 def _nobody(_state: "State") -> None:
@@ -174,7 +173,7 @@ def make_papers(
     """
     for attempt in range(1, _ATTEMPTS + 1):
         with (around.read if around else begin)() as db:
-            case = load_case(db, blueprint_id, around.keyring if around else None)
+            case = load_case(db, blueprint_id, around.sources if around else NO_SOURCES)
         choice = choose(case, forms or case.body.forms, seed, around.tell if around else _nobody)
         if isinstance(choice, Infeasible):
             return choice
@@ -188,14 +187,14 @@ def make_papers(
     raise TooContested
 
 
-def load_case(db: Session, blueprint_id: int, keyring: Keyring | None = None) -> Case:
-    """Read blueprint, bank, topics and pool; the keyring opens keys where key letters are balanced. Raises `NotFound`."""
+def load_case(db: Session, blueprint_id: int, sources: Sources = NO_SOURCES) -> Case:
+    """Read blueprint, bank, topics and pool with what the blueprint asks of it. Raises `NotFound`."""
     blueprint = db.get(Blueprint, blueprint_id)
     if blueprint is None:
         raise NotFound("blueprint", blueprint_id)
     bank = get_bank(db, blueprint.bank_id)
     body = BlueprintBody.model_validate(blueprint.body)
-    pool = complete(db, load_pool(db, bank), body, keyring)
+    pool = complete(db, bank.id, load_pool(db, bank), body, sources)
     apart = cliques(db, bank.id)
     return Case(bank, blueprint_id, blueprint.digest, body, pool, load_topics(db, bank), bank.syllabus_id, apart)
 

@@ -15,8 +15,8 @@ from itembank.assembly.explain import count_demands, count_shortages, smallest_m
 from itembank.assembly.explanation import Demand, Explanation
 from itembank.assembly.model import Model, build_with_room
 from itembank.assembly.solve import Program, minimise
+from itembank.attributes import NO_SOURCES, Sources
 from itembank.papers import load_case
-from itembank.sealing import Keyring
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +32,9 @@ class Runway:
     """Each demand of one set against what is there; `lasts` says for how many sets."""
 
 
-def runway(db: Session, blueprint_id: int, *, forms: int | None = None, keyring: Keyring | None = None) -> Runway:
+def runway(db: Session, blueprint_id: int, *, forms: int | None = None, sources: Sources = NO_SOURCES) -> Runway:
     """The runway of a bank under one of its blueprints. Loads the solver: child process only. Raises `NotFound`."""
-    case = load_case(db, blueprint_id, keyring)
+    case = load_case(db, blueprint_id, sources)
     each = forms or case.body.forms
     model = build_with_room(case.pool.free, case.body, case.topics)
     sets = math.floor(most_forms(model) / each + 1e-6)

@@ -18,7 +18,7 @@ from sqlmodel import Session, col, select
 from itembank import experts, ledger
 from itembank.assembly.audit import audit
 from itembank.assembly.pool_item import PoolItem
-from itembank.attributes import complete, completed
+from itembank.attributes import Sources, complete, completed
 from itembank.blueprint import BlueprintBody
 from itembank.enemies import cliques
 from itembank.errors import ItemBankError, NotFound, msg
@@ -133,9 +133,10 @@ def load_case(db: Session, form_id: int, slot: int, keyring: Keyring) -> Case:
         raise NotSwappable(msg("The bank has come to follow another content table: withdraw the set and make a new one."))
     body = BlueprintBody.model_validate(db.get_one(Blueprint, papers.blueprint_id).body)
     plain = body.model_copy(update={"information": ()})  # counted when the forms were made, with the estimates of then
-    pool = complete(db, load_pool(db, bank), plain, keyring)
+    sources = Sources(keyring)
+    pool = complete(db, bank.id, load_pool(db, bank), plain, sources)
     ids = [one.id for one in get_forms(db, papers.id) if one.state != FormState.VOIDED]
-    forms = {one: completed(db, _items_of(db, one), plain, keyring) for one in ids}
+    forms = {one: completed(db, bank.id, _items_of(db, one), plain, sources) for one in ids}
     if not 1 <= slot <= len(forms[form_id]):
         raise NotFound("question", slot)
     if forms[form_id][slot - 1].stimulus:

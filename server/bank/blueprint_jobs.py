@@ -11,6 +11,7 @@ from itembank.enemies import cliques
 from itembank.pool import get_bank, load_pool, load_topics
 from itembank.tables import Bank
 from server.auth.staff import Staff
+from server.bank.calibration import sources
 from server.bank.shortage_words import demand_of, explained
 from server.db import reading
 from server.jobs import JUDGE, Job, JobContext, Jobs
@@ -31,7 +32,7 @@ def judge(context: JobContext, args: dict[str, Any]) -> dict[str, Any]:
     body = BlueprintBody.model_validate(args["body"])
     with reading(context.dbs) as db:
         bank = get_bank(db, int(args["bank_id"]))
-        pool = complete(db, load_pool(db, bank), body, context.keyring)
+        pool = complete(db, bank.id, load_pool(db, bank), body, sources(context.keyring))
         topics, enemies = load_topics(db, bank), cliques(db, bank.id)
     found = verdict_on(
         pool.free,

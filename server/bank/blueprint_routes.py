@@ -13,7 +13,7 @@ from itembank.pool import load_topics
 from itembank.tables import Bank, Blueprint
 from server.audit import trail
 from server.auth.staff import Staff
-from server.bank import blueprint_form, blueprint_jobs, blueprint_live, blueprints, runway_view
+from server.bank import blueprint_form, blueprint_jobs, blueprint_live, blueprints, calibration, runway_view
 from server.bank.blueprint_form import BlueprintForm, Line
 from server.bank.blueprint_reader import Checked, checked
 from server.bank.recount import asked_of
@@ -79,7 +79,13 @@ def _first_page(
     """The form before anybody has sent it: that the name is missing needs no saying. The script asks for the verdict."""
     found = checked(form, topics)
     found.problems.pop("name", None)
-    return page(request, "bank/blueprint_form.html", **_context(db, bank, topics, form, found, row))
+    return _whole(request, db, bank, _context(db, bank, topics, form, found, row))
+
+
+def _whole(request: Request, db: Session, bank: Bank, context: dict[str, Any], status: int = 200) -> Response:
+    """The whole page."""
+    calibrated = len(calibration.estimates(db, bank.id))
+    return page(request, "bank/blueprint_form.html", status=status, **context, calibrated=calibrated)
 
 
 def _context(
@@ -134,7 +140,7 @@ def check(request: Request, db: ReadDb, who: BlueprintWriter, bank_id: int, fiel
     if live.job_id is not None and not then:
         job = request.app.state.jobs.wait(live.job_id, PATIENCE_S)
         live.judged = blueprint_live.judged(job, topics) if job else None
-    return page(request, "bank/blueprint_form.html", **context, then=then)
+    return _whole(request, db, bank, context)
 
 
 def _ask(request: Request, who: Staff, bank: Bank, found: Checked) -> int | None:
@@ -196,7 +202,7 @@ def save(request: Request, who: BlueprintWriter, bank_id: int, fields: Fields) -
         row = _old(db, bank, fields)
         found = checked(form, topics)
         if found.body is None:
-            return page(request, "bank/blueprint_form.html", status=422, **_context(db, bank, topics, form, found, row))
+            return _whole(request, db, bank, _context(db, bank, topics, form, found, row), 422)
         stored = blueprints.save(db, who, bank, found.body, row, now=state.clock.now())
         runway_view.ask(db, state.jobs, who, stored.id)
     state.jobs.wake()

@@ -10,6 +10,7 @@ from itembank import papers
 from itembank.errors import ItemBankError
 from itembank.tables import Form
 from server.audit import trail
+from server.bank.calibration import sources
 from server.bank.runway_view import runway_of
 from server.bank.shortage_words import explained
 from server.db import reading, transaction
@@ -64,7 +65,7 @@ def make_papers(context: JobContext, args: dict[str, Any]) -> dict[str, Any]:
             by=context.actor.id or 0,
             forms=int(args["forms"]),
             title=args.get("title") or None,
-            around=papers.Around(read, tell, context.keyring),
+            around=papers.Around(read, tell, sources(context.keyring)),
         )
     except ItemBankError as refusal:
         raise AppError(refusal.message.msgid, **refusal.message.params) from refusal

@@ -8,7 +8,7 @@ from sqlmodel import Session
 
 from itembank.assembly.audit import audit
 from itembank.assembly.pool_item import PoolItem
-from itembank.attributes import completed
+from itembank.attributes import Sources, completed
 from itembank.blueprint import BlueprintBody, TopicFacts, rows
 from itembank.enemies import cliques
 from itembank.sealing import Keyring
@@ -47,7 +47,7 @@ def recounted(
 ) -> Recount:
     """Count again. Information was counted when the forms were made, with the estimates of then; it is in the set's report."""
     plain = body.model_copy(update={"information": ()})
-    whole = [completed(db, form, plain, keyring) for form in forms]
+    whole = [completed(db, bank.id, form, plain, Sources(keyring)) for form in forms]
     faults = audit(whole, plain, enemies=cliques(db, bank.id, papers.made_at))
     return Recount(faults, asked_of(plain, whole, topics))
 

@@ -9,6 +9,7 @@ from sqlmodel import Session, col
 
 from itembank.tables import Bank, Blueprint
 from server.auth.staff import Staff
+from server.bank.calibration import sources
 from server.bank.shortage_words import demand_of, explained
 from server.db import reading
 from server.jobs import Job, JobContext, Jobs
@@ -85,7 +86,7 @@ def runway_of(context: JobContext, blueprint_id: int) -> dict[str, Any]:
     from itembank.runway import runway
 
     with reading(context.dbs) as db:
-        found = runway(db, blueprint_id, keyring=context.keyring)
+        found = runway(db, blueprint_id, sources=sources(context.keyring))
     by_life = sorted((one for one in found.demands if one.wants), key=lambda one: one.has / one.wants)
     return {
         "sets": found.sets,

@@ -1,6 +1,8 @@
 """The blueprint editor: everything the model knows comes back as typed; live sums; the verdict; items kept apart."""
 
+import json
 import re
+import sqlite3
 
 import pytest
 from sqlmodel import select
@@ -9,7 +11,7 @@ from itembank.assembly.pool_item import PoolItem
 from itembank.blueprint import BlueprintBody, InformationDemand, TopicFacts
 from itembank.tables import Blueprint, FormSlot, Item, ItemVersion
 from server import jobs
-from server.bank import blueprint_form, blueprint_reader, charts, recount
+from server.bank import blueprint_form, blueprint_reader, calibration, charts, recount
 from server.jobs import Job
 from tests.bank.conftest import House
 from tests.bank.papers import ask_for_papers, blueprint_fields, make_blueprint, make_papers
@@ -199,6 +201,38 @@ def test_items_kept_apart_do_not_meet(house: House, bank: str) -> None:
     assert house.act("manager").post(f"{bank}/enemies/1/end", data={"reason": "已修改"}).status_code == 303
     assert "还没有互斥题组" in client.get(f"{bank}/enemies").text
     assert client.post(f"{bank}/enemies/1/end", data={"reason": "再来"}).status_code == 409
+
+
+def calibrate(house: House, slope: float) -> None:
+    """As if every item of the bank had been in an exam with a model fitted; the exam itself is left out."""
+    with house.db() as db:
+        items = db.exec(select(Item.id, ItemVersion.id).join(ItemVersion, ItemVersion.item_id == Item.id)).all()  # type: ignore[arg-type]
+    rows = []
+    for slot, (item, version) in enumerate(items, 1):
+        body = {"slope": {"value": slope}, "difficulty": {"value": (slot % 5 - 2) / 2}}
+        rows.append((1, 1, 1, slot, 1, 1, item, version, 1, 600, 300, 0, json.dumps(body)))
+    rows.append((1, 2, *rows[-1][2:-1], json.dumps({"slope": {"too_few": [20, 500]}})))
+    with sqlite3.connect(house.app.state.dbs.write.url.database) as raw:  # which does not ask for the exam
+        raw.executemany(f"INSERT INTO item_statistic VALUES ({', '.join('?' * 13)})", rows)
+    raw.close()
+
+
+def test_information_is_asked_of_calibrated_items_and_drawn(house: House, bank: str) -> None:
+    assert "还没有已标定的试题" in house.act("manager").get(f"{bank}/blueprints/new").text
+    calibrate(house, 1.2)
+    with house.db() as db:
+        known = calibration.estimates(db, 1)
+    assert set(known.values()) >= {(1200, -1000), (1200, 1000)}
+    assert "道试题版本有考试参数" in house.act("manager").get(f"{bank}/blueprints/new").text
+    fields = fields_of(house, bank)
+    assert "信息量要求超出题库能力" in verdict_of(house, bank, fields | {"ability.0": "0", "ability_low.0": "50"})
+    wish = {"ability.0": "0", "ability_low.0": "50", "forms": "2"}
+    page = make_papers(house, bank, make_blueprint(house, bank, **wish), forms="2")
+    shown = house.act("manager").get(page).text
+    assert "各套卷面的信息量" in shown
+    assert shown.count("<polyline") == 2
+    assert "要求信息量 50" in shown
+    assert "一致" in shown
 
 
 def test_progress_tells_the_search_and_a_stopped_one_can_be_tried_again(house: House, bank: str) -> None:
