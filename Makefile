@@ -8,7 +8,7 @@ export UV_SYSTEM_CERTS := 1
 export UV_NO_PROGRESS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset test check env env-test env-load bench bench-bank load load-locust faults races soak mutants screenshots migration-check reference coverage clean
+.PHONY: help demo demo-reset test check env env-test env-load bench bench-bank load load-locust faults races soak mutants screenshots pictures migration-check reference coverage clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -85,6 +85,9 @@ screenshots: env-test ## every page of the running demo, in both languages and t
 
 coverage: env-test ## do 95 % intervals of statistics hold the truth in 92 to 98 of 100? 200 simulated exams a figure (some minutes)
 	@.venv/bin/pytest -q -n 2 -m "slow or not slow" tests/itembank/test_statistics_coverage.py
+
+pictures: env-test ## the pictures of the documents from a fresh demo, to docs/pictures
+	@.venv/bin/python -m tests.pictures
 
 reference: env-test ## write docs/reference.md from the code
 	@.venv/bin/python -m tests.reference --write

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col
 
 from itembank import quarantine
 from itembank.errors import ItemBankError, NotFound, msg
-from itembank.family_tables import FamilyMerge, TwinCase, TwinOpinion, Verdict
-from itembank.pool import capacity_of, get_bank
-from itembank.tables import Item, LedgerEntry
+from itembank.family_tables import FamilyMerge, TwinCase, TwinCheck, TwinOpinion, Verdict
+from itembank.pool import capacity_of, get_bank, visible
+from itembank.tables import Item, ItemState, ItemVersion, LedgerEntry
 
 
 class NotDecidable(ItemBankError):
@@ -69,6 +70,35 @@ def open_cases(db: Session, bank_id: int, found: Sequence[Likeness], *, now: dat
         opened += 1
     db.flush()
     return opened
+
+
+def note_checked(db: Session, versions: Sequence[int], *, now: datetime) -> None:
+    """These versions were compared; a second time changes nothing."""
+    insert = postgresql.insert if db.get_bind().dialect.name == "postgresql" else sqlite.insert
+    rows = [{"version_id": number, "at": now} for number in sorted(versions)]
+    if rows:
+        db.execute(insert(TwinCheck).on_conflict_do_nothing(), rows)
+
+
+def unchecked(db: Session, *, before: datetime, limit: int) -> dict[int, list[int]]:
+    """Bank -> items in review or approved whose newest version, written before then, nobody has compared yet."""
+    statement = (
+        select(col(Item.bank_id), col(Item.id))
+        .join(ItemVersion, (col(ItemVersion.item_id) == col(Item.id)) & (col(ItemVersion.version) == col(Item.current_version)))
+        .outerjoin(TwinCheck, col(TwinCheck.version_id) == col(ItemVersion.id))
+        .where(
+            col(TwinCheck.version_id).is_(None),
+            col(Item.state).in_((ItemState.SUBMITTED, ItemState.APPROVED)),
+            col(ItemVersion.created_at) < before,
+            visible(),
+        )
+        .order_by(col(Item.id))
+        .limit(limit)
+    )
+    found: dict[int, list[int]] = {}
+    for bank, item in db.execute(statement):
+        found.setdefault(bank, []).append(item)
+    return found
 
 
 def get_case(db: Session, case_id: int) -> TwinCase:

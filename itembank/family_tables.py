@@ -22,7 +22,7 @@ class Verdict(StrEnum):
     VARIANT = "variant"
 
 
-APPEND_ONLY: Final[frozenset[str]] = frozenset({"twin_opinion", "form_hold"})
+APPEND_ONLY: Final[frozenset[str]] = frozenset({"twin_opinion", "form_hold", "twin_check"})
 SET_ONCE: Final[dict[str, frozenset[str]]] = {
     "twin_case": frozenset({"decided_at", "verdict"}),
     "family_merge": frozenset({"undone_at", "undone_by", "undo_reason"}),
@@ -59,6 +59,15 @@ class TwinCase(SQLModel, table=True):
     found_at: datetime = Field(sa_type=UTCDateTime)
     decided_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
     verdict: str | None = None
+
+
+class TwinCheck(SQLModel, table=True):
+    """This version was compared with the others of its scope. A version without a row is found by a sweeper."""
+
+    __tablename__ = "twin_check"
+
+    version_id: int = Field(foreign_key="item_version.id", primary_key=True)
+    at: datetime = Field(sa_type=UTCDateTime)
 
 
 class TwinOpinion(SQLModel, table=True):

@@ -1,6 +1,7 @@
 """The life of an item: draft -> submitted -> approved (or returned) -> retired | quarantined; a revision goes round again.
 
-Deciding is pure (`may_*` give a `Message` why not, or None); applying is thin. Whoever wrote a version never votes on it.
+Deciding is pure (`may_*` give a `Message` why not, or None); applying is thin. Whoever wrote any version of an item never votes
+on it, and how many have to approve is the bank's rule.
 An import is decided as a batch by a second person, who has to have read the sample drawn for it.
 """
 
@@ -62,9 +63,20 @@ def may_submit(state: str, by: int, author: int) -> Message | None:
     return None
 
 
-def may_vote(state: str, by: int, author: int, voted: Iterable[int]) -> Message | None:
-    """Why this person may not vote on the version."""
-    if by == author:
+def may_recall(state: str, by: int, author: int, votes: int) -> Message | None:
+    """Why this person may not take the item back from review."""
+    if by != author:
+        return msg("Only the writer of this version can take it back.")
+    if state != ItemState.SUBMITTED:
+        return msg("Only a submitted item can be taken back.")
+    if votes:
+        return msg("Somebody has reviewed it already: it stays in review.")
+    return None
+
+
+def may_vote(state: str, by: int, writers: Iterable[int], voted: Iterable[int]) -> Message | None:
+    """Why this person may not vote on the version. `writers`: everybody who wrote or brought in any version of the item."""
+    if by in set(writers):
         return msg("Nobody reviews their own item.")
     if state != ItemState.SUBMITTED:
         return msg("Only a submitted item can be reviewed.")
@@ -119,14 +131,21 @@ def create_item(db: Session, keyring: Keyring, bank_id: int, draft: Draft, *, by
     return item
 
 
-def revise(db: Session, keyring: Keyring, item_id: int, draft: Draft, *, by: int, now: datetime) -> ItemVersion:
-    """A further version, in the same family, which starts as a draft; the approved one stays in force until then."""
+def revise(
+    db: Session, keyring: Keyring, item_id: int, draft: Draft, *, by: int, now: datetime, base: int | None = None
+) -> ItemVersion:
+    """A further version, in the same family, which starts as a draft; the approved one stays in force until then.
+
+    `base` is the version the writer began with: refused when another came since.
+    """
     bank_id = db.exec(select(Item.bank_id).where(Item.id == item_id)).first()
     if bank_id is None:
         raise NotFound("item", item_id)
     bank = get_bank(db, bank_id, lock=True)  # before the item, as whoever moves the bank to another table does
     item = get_item(db, item_id)
     _require(may_revise(item.state))
+    if base is not None and base != item.current_version:
+        raise NotAllowed(msg("Somebody else has saved version %(n)s meanwhile.", n=item.current_version))
     require_valid(draft.body, draft.key)
     digest = content_digest(draft.body).hex()
     _require_leaf(db, bank, draft.topic_id)
@@ -148,16 +167,26 @@ def submit(db: Session, item_id: int, *, by: int) -> None:
     db.flush()
 
 
-def vote(
-    db: Session, item_id: int, choice: Vote, *, by: int, now: datetime, note: str = "", needed: int = VOTES_NEEDED
-) -> ItemState:
-    """Review the current version; the state the item is in afterwards."""
+def recall(db: Session, item_id: int, *, by: int) -> None:
+    """Take the current version back from review, while nobody has voted on it."""
     item = get_item(db, item_id)
-    version = current_version(db, item)
-    cast = db.exec(select(Review).where(Review.item_version_id == version.id)).all()
-    _require(may_vote(item.state, by, version.created_by, [review.reviewer_id for review in cast]))
-    db.add(Review(item_version_id=version.id, reviewer_id=by, vote=choice, note=note, at=now))
-    state = state_after([*(review.vote for review in cast), choice], needed)
+    _require(may_recall(item.state, by, item.author_id, len(_votes(db, current_version(db, item)))))
+    item.state = ItemState.DRAFT
+    db.flush()
+
+
+def vote(
+    db: Session, item_id: int, choice: Vote, *, by: int, now: datetime, note: str = "", version: int | None = None
+) -> ItemState:
+    """Review the current version; the state the item is in afterwards. `version` is the one the reviewer has read."""
+    item = get_item(db, item_id)
+    newest = current_version(db, item)
+    if version is not None and version != newest.version:
+        raise NotAllowed(msg("The writer has handed in version %(n)s meanwhile: review that one.", n=newest.version))
+    cast = _votes(db, newest)
+    _require(may_vote(item.state, by, writers_of(db, item), [review.reviewer_id for review in cast]))
+    db.add(Review(item_version_id=newest.id, reviewer_id=by, vote=choice, note=note, at=now))
+    state = state_after([*(review.vote for review in cast), choice], get_bank(db, item.bank_id).votes_needed)
     item.state = state
     if state == ItemState.APPROVED:
         item.approved_version = item.current_version
@@ -199,7 +228,8 @@ def reject_batch(db: Session, batch_id: int, *, by: int, now: datetime, note: st
 
 def get_item(db: Session, item_id: int) -> Item:
     """The item, locked for the transaction where the database can; raises `NotFound`."""
-    item = db.exec(select(Item).where(Item.id == item_id).with_for_update()).first()
+    wanted = select(Item).where(Item.id == item_id).with_for_update()
+    item = db.exec(wanted, execution_options={"populate_existing": True}).first()
     if item is None:
         raise NotFound("item", item_id)
     return item
@@ -217,6 +247,15 @@ def current_version(db: Session, item: Item) -> ItemVersion:
     """The newest version of an item."""
     statement = select(ItemVersion).where(ItemVersion.item_id == item.id, ItemVersion.version == item.current_version)
     return db.exec(statement).one()
+
+
+def writers_of(db: Session, item: Item) -> set[int]:
+    """Everybody who wrote or brought in a version of the item."""
+    return {item.author_id, *db.exec(select(ItemVersion.created_by).where(ItemVersion.item_id == item.id))}
+
+
+def _votes(db: Session, version: ItemVersion) -> list[Review]:
+    return list(db.exec(select(Review).where(Review.item_version_id == version.id)))
 
 
 def add_media(db: Session, digest: str, type: str, data: bytes, *, now: datetime) -> None:

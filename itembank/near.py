@@ -6,13 +6,12 @@ what is new since the last question. The first question costs a second for some 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import or_
 from sqlmodel import Session, col, select
 
-from itembank.families import Likeness, open_cases
+from itembank.families import Likeness
 from itembank.items import ItemBody
 from itembank.pool import banks_in_scope, get_bank, scope_of, visible
 from itembank.similarity import bands
@@ -110,15 +109,19 @@ def among_themselves(texts: Sequence[Texts]) -> list[tuple[int, int, float, bool
     )
 
 
-def check_items(db: Session, scope: Scope, item_ids: Sequence[int], *, now: datetime) -> int:
-    """Compare stored items (drafts, or those of a staged import) with the bank and among themselves, and open cases.
+def compare(db: Session, scope: Scope, item_ids: Sequence[int]) -> tuple[list[Likeness], list[int]]:
+    """Compare stored items (drafts, or those of a staged import) with the bank and among themselves: seconds of reading.
 
-    How many cases were opened. Call `scope.refresh` before.
+    What people have to look at, and the versions that were compared. Call `scope.refresh` before; `families.open_cases` and
+    `families.note_checked` then store it in a moment.
     """
-    opened = 0
+    found: list[Likeness] = []
+    compared: list[int] = []
     for start in range(0, len(item_ids), _BATCH):
-        opened += _check_part(db, scope, item_ids[start : start + _BATCH], now)
-    return opened + _check_pairs(db, item_ids, now)
+        likenesses, versions = _compare_part(db, scope, item_ids[start : start + _BATCH])
+        found += likenesses
+        compared += versions
+    return [*found, *_compare_pairs(db, item_ids)], compared
 
 
 def _rows(db: Session, item_ids: Sequence[int]) -> list[tuple[Item, int, Texts]]:
@@ -132,21 +135,21 @@ def _rows(db: Session, item_ids: Sequence[int]) -> list[tuple[Item, int, Texts]]
     return rows
 
 
-def _check_part(db: Session, scope: Scope, item_ids: Sequence[int], now: datetime) -> int:
+def _compare_part(db: Session, scope: Scope, item_ids: Sequence[int]) -> tuple[list[Likeness], list[int]]:
     rows = _rows(db, item_ids)
     if not rows:
-        return 0
+        return [], []
     bank = get_bank(db, rows[0][0].bank_id)
     own = [_family(db, item) for item, _, _ in rows]
     found = scope.find(db, bank, [texts for _, _, texts in rows], own)
     likenesses = [_likeness(item, version, one) for (item, version, _), near in zip(rows, found, strict=True) for one in near]
-    return open_cases(db, bank.id, likenesses, now=now)
+    return likenesses, [version for _, version, _ in rows]
 
 
-def _check_pairs(db: Session, item_ids: Sequence[int], now: datetime) -> int:
+def _compare_pairs(db: Session, item_ids: Sequence[int]) -> list[Likeness]:
     """Pairs within one import; a single item has none."""
     if len(item_ids) < 2:
-        return 0
+        return []
     rows = _rows(db, item_ids)
     likenesses = []
     for a, b, score, variant in among_themselves([texts for _, _, texts in rows]):
@@ -154,7 +157,7 @@ def _check_pairs(db: Session, item_ids: Sequence[int], now: datetime) -> int:
         if older.family_id != newer.family_id:
             needed = 2 if score >= bands.SECOND else 1
             likenesses.append(Likeness(newer.id, newer_version, older.id, older_version, score, Way.WHOLE.value, variant, needed))
-    return open_cases(db, rows[0][0].bank_id, likenesses, now=now) if likenesses else 0
+    return likenesses
 
 
 def _family(db: Session, item: Item) -> frozenset[int]:

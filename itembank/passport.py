@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from sqlalchemy import CursorResult, update
+from sqlalchemy.orm import defer
 from sqlmodel import Session, col, select
 
 from itembank import ledger, quarantine
@@ -203,8 +204,9 @@ def _unsealed_for(db: Session, paper_set_id: int) -> int | None:
 
 
 def get_forms(db: Session, paper_set_id: int) -> Sequence[Form]:
-    """The forms of a set by label, freshly read; raises `NotFound` for a set that does not exist."""
+    """The forms of a set by label, freshly read, without their keys; raises `NotFound` for a set that does not exist."""
     statement = select(Form).where(Form.paper_set_id == paper_set_id).order_by(col(Form.label))
+    statement = statement.options(defer(Form.sealed_keys))  # type: ignore[arg-type]  # a column, not a value
     forms = db.exec(statement.execution_options(populate_existing=True)).all()
     if not forms:
         raise NotFound("paper set", paper_set_id)

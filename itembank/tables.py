@@ -187,6 +187,10 @@ class Bank(SQLModel, table=True):
     occupation_code: str
     occupation_name: str
     level: int
+    votes_needed: int = Field(default=2, sa_column_kwargs={"server_default": "2"})
+    """So many reviewers have to approve a version."""
+    own_items_only: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
+    """Item writers see only items they wrote or are asked to revise."""
     created_at: datetime = Field(sa_type=UTCDateTime)
     created_by: int
 

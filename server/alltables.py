@@ -2,7 +2,7 @@
 
 from sqlmodel import SQLModel
 
-from itembank import family_tables, passport_tables
+from itembank import family_tables, passport_tables, review_tables
 from itembank import tables as bank_tables
 from server import fitting_keys, jobs
 from server.audit import tables as audit_tables
@@ -19,7 +19,7 @@ metadata = SQLModel.metadata
 
 APPEND_ONLY: dict[str, tuple[str, ...]] = dict.fromkeys(bank_tables.APPEND_ONLY, ())
 """Table -> columns that may change after insert, once, from NULL. Rows are never deleted; triggers see to both."""
-for _names in (family_tables.APPEND_ONLY, passport_tables.APPEND_ONLY):
+for _names in (family_tables.APPEND_ONLY, passport_tables.APPEND_ONLY, review_tables.APPEND_ONLY):
     APPEND_ONLY |= dict.fromkeys(_names, ())
 for _once in (bank_tables.SET_ONCE, family_tables.SET_ONCE, passport_tables.SET_ONCE):
     APPEND_ONLY |= {name: tuple(sorted(columns)) for name, columns in _once.items()}

@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 from itembank import ledger
 from server import db, pages, refusals, system_routes
 from server.auth import routes as auth_routes
+from server.bank import drafts, twin_sweep
 from server.bank import routes as bank_routes
 from server.bus import Bus, InProcessBus
 from server.clock import Clock, SystemClock, database_clock, wall_clock
@@ -130,6 +131,10 @@ def _duties(app: FastAPI) -> list[Duty]:
             ledger.sweep_unsealed(session, older_than=UNSEALED_FOR, by=0, now=state.clock.now())
             ledger.cool_due(session, by=0, now=state.clock.now())
 
+    def sweep_drafts() -> None:
+        with db.transaction(state.dbs) as session:
+            drafts.sweep(session, now=state.clock.now())
+
     collector = Collector(state.clock)
     return [
         Duty("collect garbage", 20, lambda: collector.tick(state.core.hub.held)),
@@ -139,6 +144,9 @@ def _duties(app: FastAPI) -> list[Duty]:
         Duty("find work whose child is gone", 10, state.jobs.fail_orphans),
         Duty("wake the child for heavy work", 5, state.jobs.wake_if_waiting),
         Duty("release what was reserved and never sealed", 600, sweep_ledger),
+        Duty("throw away drafts nobody types in", 3600, sweep_drafts),
+        Duty("compare what was never compared", 300, lambda: twin_sweep.queue_unchecked(state.dbs, state.clock, state.jobs)),
+        Duty("throw away answered questions of the editor", 300, lambda: twin_sweep.forget_answered(state.dbs, state.clock)),
     ]
 
 

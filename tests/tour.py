@@ -18,7 +18,7 @@ from playwright.sync_api import APIRequestContext, Browser, BrowserContext, Page
 
 from server.demo.bank import CONTENT
 from server.demo.people import PASSWORD
-from tests import trouble
+from tests import trouble, writing
 from tests.live import LiveServer, chromium
 
 ARGUMENTS = ["--no-sandbox", "--disable-dev-shm-usage"]
@@ -64,13 +64,22 @@ STOPS = (
     Stop("bank", "/bank/syllabus/{newer}/edit", "syllabus-edit"),
     Stop("bank", "/bank/1/follow/{newer}", "syllabus-follow"),
     Stop("bank", "/bank/1", "bank"),
+    Stop("writer", "/bank/1", "bank-writer"),
+    Stop("bank", "/bank/1/settings", "bank-settings"),
+    Stop("bank", "/bank/1/tasks", "tasks"),
+    Stop("bank", "/bank/1/tasks/new?topic=B-A&kind=single&difficulty=3&n=4", "task-new"),
+    Stop("bank", "/bank/1/tasks/{task}", "task"),
     Stop("writer", "/bank/1/items", "items"),
     Stop("writer", "/bank/1/items?revise=1", "items-to-revise"),
     Stop("writer", "/bank/1/items/240", "item"),
     Stop("writer", "/bank/1/items/new", "item-new"),
     Stop("writer", "/bank/1/items/{draft}/edit", "item-edit"),
+    Stop("writer", "/bank/1/items/{returned}/edit", "item-edit-remarks"),
+    Stop("writer", "/bank/1/items/{revised}/versions", "item-versions"),
     Stop("reviewer", "/bank/1/reviews", "reviews"),
-    Stop("reviewer", "/bank/1/items/{in_review}", "item-review"),
+    Stop("reviewer", "/bank/1/reviews/{in_review}", "item-review"),
+    Stop("reviewer", "/bank/1/reviews/{revised}", "item-review-again"),
+    Stop("reviewer", "/bank/1/items/{revised}", "item-discussed"),
     Stop("bank", "/bank/1/imports", "imports"),
     Stop("bank", "/bank/1/imports/{upload}", "import-mistakes"),
     Stop("bank2", "/bank/1/batches/1", "batch"),
@@ -364,6 +373,7 @@ def enrich(running: Browser, demo: Demo) -> dict[str, str]:
     names: dict[str, str] = {}
     _bank(made, passes, names)
     _items(made, passes, names)
+    writing.bring(made, passes, names)
     _room(made, passes)
     trouble.bring(demo.data_dir)
     trouble.report(url, *demo.candidates()[1])

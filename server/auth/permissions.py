@@ -30,6 +30,7 @@ ACTIONS: Mapping[str, frozenset[str]] = {
         "item.read": "item_writer reviewer bank_manager",
         "item.write": "item_writer bank_manager",
         "item.review": "reviewer bank_manager",
+        "task.assign": "bank_manager",
         "item.import": "bank_manager",
         "item.export": "bank_manager",
         "syllabus.import": "bank_manager",

@@ -1,22 +1,18 @@
 """The editor's form and what it makes: text in the notation of import cells -> a draft of the library.
 
 A writer types plain text; `<sub>`, `<sup>` and `[图:1a2b3c4d5e6f]` (a figure, by the first digits of its digest) are understood,
-and HTML that this cannot say stands behind `[html]`. What was typed and not saved yet is kept sealed, one draft for each
-writer and item.
+and HTML that this cannot say stands behind `[html]`. What was typed and not saved yet: `drafts`.
 """
 
-import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 from sqlmodel import Session, col
 from starlette.datastructures import FormData
 
-from itembank import items, keys, lint
+from itembank import discussion, items, keys, lint
 from itembank.errors import FieldProblem
 from itembank.exchange import cells
 from itembank.items import ItemBody, ItemKeyData
@@ -27,20 +23,23 @@ from itembank.similarity import content_digest
 from itembank.tables import Bank, Item, ItemVersion, Topic
 from server.auth.staff import Staff
 from server.bank.item_view import Preview, preview_of
-from server.bank.scope import text
-from server.bank.tables import FigureUpload, WorkingDraft
+from server.bank.scope import say, text
+from server.bank.tables import FigureUpload
 from server.bank.words import KINDS
+from server.pages import _, translate
 
 ROWS = items.MAX_OPTIONS
 SHORT = 12
 _LONG_MARK = re.compile(r"\[图:([0-9a-f]{64})\]")
 _PREFIX = re.compile(r"[0-9a-f]{8,64}")
-_DRAFT_PURPOSE = "item_body"
 
 
 @dataclass
 class EditorForm:
-    """The fields as typed. `options` has always `ROWS` texts; `correct` are option numbers, for true/false 1 or 2."""
+    """The fields as typed. `options` has always `ROWS` texts; `correct` are option numbers, for true/false 1 or 2.
+
+    `change`: what a revision changes and why, for its discussion.
+    """
 
     kind: str = "single"
     topic: str = ""
@@ -51,6 +50,7 @@ class EditorForm:
     source: str = ""
     fixed_order: bool = False
     rationale: str = ""
+    change: str = ""
 
     @property
     def filled(self) -> list[str]:
@@ -80,6 +80,7 @@ def read_form(fields: FormData) -> EditorForm:
         source=text(fields, "source")[:300],
         fixed_order=text(fields, "fixed_order") == "1",
         rationale=text(fields, "rationale"),
+        change=text(fields, "change")[: discussion.LONGEST],
     )
 
 
@@ -163,6 +164,17 @@ def read(db: Session, who: Staff, bank: Bank, form: EditorForm, item: Item | Non
     return Reading(body, key, problems, remarks, missing, same, preview_of(body, item.id if item else None))
 
 
+def given_away(reading: Reading, fields: FormData) -> dict[str, str]:
+    """What shows the answer to candidates may not be stored, as at import; by field, in words.
+
+    A lone letter in brackets may be meant: the writer says so with `letters_meant`.
+    """
+    meant = text(fields, "letters_meant") == "1"
+    wrong = [one for one in reading.remarks if one.severity == "error" and not (meant and one.code == "key_in_blank")]
+    mend = translate(_("Remove it there; the key belongs into its own field."))
+    return {one.where: f"{say(one.message)} {mend}" for one in wrong}
+
+
 def _family(db: Session, item_id: int) -> int | None:
     return db.execute(select(col(Item.family_id)).where(col(Item.id) == item_id)).scalar()
 
@@ -190,41 +202,3 @@ def is_same(db: Session, keyring: Keyring, item: Item, version: ItemVersion, dra
         and keys.read_key(db, keyring, version.id) == draft.key
         and (item.topic_id, version.difficulty, version.source_clause) == (draft.topic_id, draft.difficulty, draft.source_clause)
     )
-
-
-# What was typed and not saved ----------------------------------------------------------------------------------------
-
-
-def _aad(bank_id: int, item_id: int | None, author_id: int) -> bytes:
-    return f"working_draft:{bank_id}:{item_id or 0}:{author_id}".encode()
-
-
-def _mine(bank: Bank, item: Item | None, who: Staff) -> tuple[Any, ...]:
-    item_id = item.id if item else None
-    of_item = col(WorkingDraft.item_id).is_(None) if item_id is None else col(WorkingDraft.item_id) == item_id
-    return (col(WorkingDraft.bank_id) == bank.id, col(WorkingDraft.author_id) == who.person_id, of_item)
-
-
-def keep(db: Session, keyring: Keyring, who: Staff, bank: Bank, item: Item | None, form: EditorForm, *, now: datetime) -> None:
-    """Keep what was typed; an empty form forgets it."""
-    forget(db, who, bank, item)
-    if form.is_blank:
-        return
-    item_id = item.id if item else None
-    sealed = keyring.seal(_DRAFT_PURPOSE, json.dumps(vars(form)).encode(), _aad(bank.id, item_id, who.person_id))
-    db.add(WorkingDraft(bank_id=bank.id, item_id=item_id, author_id=who.person_id, ciphertext=sealed, saved_at=now))
-    db.flush()
-
-
-def kept(db: Session, keyring: Keyring, who: Staff, bank: Bank, item: Item | None) -> tuple[EditorForm, datetime] | None:
-    """What this writer typed last time and did not save."""
-    row = db.execute(select(WorkingDraft).where(*_mine(bank, item, who)).order_by(col(WorkingDraft.id).desc())).scalar()
-    if row is None:
-        return None
-    opened = keyring.open(_DRAFT_PURPOSE, row.ciphertext, _aad(bank.id, row.item_id, who.person_id))
-    return EditorForm(**json.loads(opened)), row.saved_at
-
-
-def forget(db: Session, who: Staff, bank: Bank, item: Item | None) -> None:
-    """Throw away what was typed and not saved."""
-    db.execute(delete(WorkingDraft).where(*_mine(bank, item, who)))

@@ -11,6 +11,7 @@ from itembank.lifecycle import add_media
 from itembank.markup import media_of
 from itembank.tables import Bank, Item, ItemVersion, Media
 from server.auth.staff import Staff
+from server.bank import reach
 from server.bank.tables import FigureUpload
 from server.errors import FieldError, Invalid, NotFound
 from server.pages import _
@@ -94,7 +95,7 @@ def _uploaded_here(db: Session, who: Staff, digest: str) -> bool:
 def _shown_by(db: Session, who: Staff, digest: str, item_id: int | None) -> bool:
     item = db.get(Item, item_id) if item_id is not None else None
     bank = db.get(Bank, item.bank_id) if item else None
-    if item is None or bank is None or bank.institution_id != who.institution_id:
+    if item is None or bank is None or bank.institution_id != who.institution_id or not reach.sees(db, who, bank, item.id):
         return False
     bodies = db.exec(select(ItemVersion.body).where(ItemVersion.item_id == item.id)).all()
     return any(digest in media_of(text) for body in bodies for text in _texts(body))

@@ -104,9 +104,15 @@ class ItemPage:
     pages: int
 
 
-def item_page(db: Session, bank: Bank, wanted: Filter, number: int, reader: int) -> ItemPage:
-    """Three statements, however many rows there are: how many, which are on the page, and all about those."""
+def item_page(
+    db: Session, bank: Bank, wanted: Filter, number: int, reader: int, only: ColumnElement[bool] | None = None
+) -> ItemPage:
+    """Three statements, however many rows there are: how many, which are on the page, and all about those.
+
+    `only`: what the reader may see at all.
+    """
     chosen = _chosen(bank, wanted, reader)
+    chosen = chosen if only is None else chosen.where(only)
     total = int(db.execute(select(func.count()).select_from(chosen.subquery())).scalar_one())
     pages = max(1, -(-total // PAGE))
     number = min(max(1, number), pages)

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Request, Response
 from sqlmodel import Session
 
+from itembank import quarantine
 from itembank.pool import load_topics
 from itembank.tables import Bank, Blueprint
 from server.audit import trail
@@ -146,6 +147,7 @@ def show(request: Request, db: ReadDb, who: PaperReader, bank_id: int, paper_set
         candidates=experts_view.candidates(db, row) if who.may("paper.make") else [],
         outcomes=ROUND_OUTCOMES,
         opinions=OPINIONS,
+        held=quarantine.held_forms(db, [one.form.id for one in view.forms]),
         grades=paper_view.GRADES,
         passport=PASSPORT,
         form_states=FORM_STATES,

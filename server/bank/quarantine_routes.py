@@ -44,7 +44,7 @@ def suspect(
     said = {"reason": reason.strip(), "by": who.person_id, "now": request.app.state.clock.now()}
     with library():
         if item is not None:
-            row = quarantine.suspect_items(db, bank.id, [own_item(db, bank, item).id], **said)
+            row = quarantine.suspect_items(db, bank.id, [own_item(db, who, bank, item).id], **said)
         elif form is not None:
             own_papers(db, bank, packages.get_form(db, form).paper_set_id)
             row = quarantine.suspect_form(db, bank.id, form, **said)

@@ -18,6 +18,7 @@ from server.bank import (
     settings_routes,
     syllabus_edit_routes,
     syllabus_routes,
+    task_routes,
     twin_routes,
 )
 
@@ -27,6 +28,8 @@ for module in (
     item_routes,
     editor_routes,
     review_routes,
+    task_routes,
+    settings_routes,
     syllabus_routes,
     syllabus_edit_routes,
     import_routes,
@@ -36,7 +39,6 @@ for module in (
     paper_routes,
     passport_routes,
     expert_routes,
-    settings_routes,
     twin_routes,
     quarantine_routes,
 ):

@@ -18,6 +18,7 @@ from itembank.errors import Message
 from itembank.tables import Bank, Blueprint, Form, ImportBatch, Item, PaperSet, Syllabus
 from server.auth.staff import Staff, allow
 from server.auth.tables import Person
+from server.bank import reach
 from server.bank.words import FORM_STATES
 from server.errors import Conflict, FieldError, Invalid, NotFound
 from server.pages import _, translate
@@ -72,10 +73,10 @@ def own_syllabus(db: Session, who: Staff, syllabus_id: int) -> Syllabus:
     return row
 
 
-def own_item(db: Session, bank: Bank, item_id: int) -> Item:
-    """An item of this bank."""
+def own_item(db: Session, who: Staff, bank: Bank, item_id: int) -> Item:
+    """An item of this bank that this person may see: where the bank says so, a writer's own ones and those asked of them."""
     item = db.get(Item, item_id)
-    if item is None or item.bank_id != bank.id:
+    if item is None or item.bank_id != bank.id or not reach.sees(db, who, bank, item_id):
         raise NotFound
     return item
 

@@ -1,9 +1,9 @@
-"""What the pages keep beside the library's tables: uploads while they are read, drafts being typed, figures, withdrawals."""
+"""What the pages keep beside the library's tables: uploads being read, drafts being typed, tasks, figures, withdrawals."""
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Column, Index, LargeBinary, UniqueConstraint
+from sqlalchemy import JSON, CheckConstraint, Column, Index, LargeBinary, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from server.db import UTCDateTime
@@ -11,6 +11,7 @@ from server.db import UTCDateTime
 APPEND_ONLY: dict[str, tuple[str, ...]] = {
     "withdrawal": ("decided_at", "decided_by", "agreed", "decision_note"),
     "paper_export": ("decided_at", "decided_by", "agreed"),
+    "writing_task_item": (),
 }
 """Table -> columns that may change, once."""
 
@@ -39,7 +40,11 @@ class Upload(SQLModel, table=True):
 
 
 class WorkingDraft(SQLModel, table=True):
-    """What a writer has typed and not yet saved as a version; sealed, because the answer is in it. `item_id` None: a new item."""
+    """What a writer has typed and not yet saved as a version; sealed, because the answer is in it. `item_id` None: a new item.
+
+    Every editor page keeps its own: `tab` is its name. `base_version` is the version it was opened with, 0 for a new item;
+    `task_id` the task it is written for.
+    """
 
     __tablename__ = "bank_working_draft"
     __table_args__ = (Index("ix_working_draft_author", "author_id", "bank_id"),)
@@ -48,8 +53,52 @@ class WorkingDraft(SQLModel, table=True):
     bank_id: int = Field(foreign_key="bank.id")
     item_id: int | None = Field(default=None, foreign_key="item.id")
     author_id: int
+    tab: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    base_version: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    task_id: int | None = None
     ciphertext: bytes = Field(sa_type=LargeBinary)
     saved_at: datetime = Field(sa_type=UTCDateTime)
+
+
+class WritingTask(SQLModel, table=True):
+    """What one writer is asked for: `wanted` new items of a cell (`topic` a path code at any level; "" and 0 mean any), or a
+    revision of one item, which had `base_version` then.
+
+    Due date and number may be changed while it is open; the audit trail says by whom. `due_on` is the day's beginning in Beijing.
+    """
+
+    __tablename__ = "writing_task"
+    __table_args__ = (
+        Index("ix_writing_task_open", "bank_id", "to_id", "closed_at"),
+        CheckConstraint("wanted > 0", name="writing_task_wanted"),
+    )
+
+    id: int = Field(default=None, primary_key=True)
+    bank_id: int = Field(foreign_key="bank.id")
+    to_id: int = Field(foreign_key="person.id")
+    topic: str = ""
+    kind: str = ""
+    difficulty: int = 0
+    item_id: int | None = Field(default=None, foreign_key="item.id", index=True)
+    base_version: int = 0
+    wanted: int
+    due_on: datetime = Field(sa_type=UTCDateTime)
+    note: str = ""
+    made_at: datetime = Field(sa_type=UTCDateTime)
+    made_by: int
+    closed_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    closed_by: int | None = None
+    close_reason: str = ""
+
+
+class TaskItem(SQLModel, table=True):
+    """An item made under a task."""
+
+    __tablename__ = "writing_task_item"
+
+    item_id: int = Field(foreign_key="item.id", primary_key=True)
+    task_id: int = Field(foreign_key="writing_task.id", index=True)
+    at: datetime = Field(sa_type=UTCDateTime)
 
 
 class FigureUpload(SQLModel, table=True):

@@ -7,7 +7,7 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import Engine, select
 from sqlmodel import col
 
-from itembank import near
+from itembank import families, near
 from itembank.items import ItemBody
 from itembank.pool import get_bank, scope_of
 from itembank.similarity import bands
@@ -55,8 +55,11 @@ def compare_items(context: JobContext, args: dict[str, Any]) -> dict[str, Any]:
 def open_found(context: JobContext, scope: near.Scope, bank: Bank, items: list[int]) -> int:
     """Open the cases of these items; how many."""
     now = context.clock.now()
+    with reading(context.dbs) as db:
+        likenesses, versions = near.compare(db, scope, items)
     with transaction(context.dbs) as db:
-        opened = near.check_items(db, scope, items, now=now)
+        opened = families.open_cases(db, bank.id, likenesses, now=now)
+        families.note_checked(db, versions, now=now)
         if opened:
             detail = {"items": len(items), "opened": opened}
             trail.append(db, context.actor, "twins.found", f"bank:{bank.id}", now=now, detail=detail)

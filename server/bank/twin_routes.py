@@ -38,7 +38,7 @@ def _look(request: Request, who: Staff, bank_id: int, item_id: int | None, field
     form = editor.read_form(fields)
     with transaction(state.dbs) as db:
         bank = own_bank(db, who, bank_id)
-        item = own_item(db, bank, item_id) if item_id is not None else None
+        item = own_item(db, who, bank, item_id) if item_id is not None else None
         twin_view.forget_old(db, who)
         job_id = None if len(form.stem.strip()) < 4 else _ask(request, db, who, bank, item, form)
     state.jobs.wake()
@@ -48,18 +48,24 @@ def _look(request: Request, who: Staff, bank_id: int, item_id: int | None, field
 def _ask(request: Request, db: Session, who: Staff, bank: Bank, item: Item | None, form: editor.EditorForm) -> int:
     body = editor.read(db, who, bank, form, item).body
     own = editor.family_members(db, item) if item is not None else []
-    args = {"bank_id": bank.id, "own": own, "text": readable(body)}
+    args = {"bank_id": bank.id, "own": own}  # no text: the row outlives the question
     return int(request.app.state.jobs.submit(db, QUICK, args, who.actor, body.model_dump_json().encode()))
 
 
-@router.get("/{bank_id:int}/twins/looked/{job_id:int}")
-def looked(request: Request, db: ReadDb, who: Writer, bank_id: int, job_id: int) -> Response:
-    """What the child found; asks again while it is looking."""
+@router.post("/{bank_id:int}/twins/looked/{job_id:int}")
+def looked(request: Request, db: ReadDb, who: Writer, bank_id: int, job_id: int, fields: Fields) -> Response:
+    """What the child found, compared with what stands in the form now; asks again while it is looking.
+
+    A POST, because the form travels with it: in an address it would stand in logs.
+    """
     bank = own_bank(db, who, bank_id)
     job = db.get(Job, job_id)
     if job is None or job.kind != QUICK or job.actor.get("id") != who.person_id or job.args.get("bank_id") != bank.id:
         raise NotFound
-    lines = twin_view.near_lines(db, job, bank) if job.state == "done" else None
+    lines = None
+    if job.state == "done":
+        typed = readable(editor.read(db, who, bank, editor.read_form(fields)).body)
+        lines = twin_view.near_lines(db, job, bank, who, typed)
     waiting = job.id if job.state in {"queued", "running"} else None
     return fragment(request, "bank/twins.html", "near", bank=bank, job_id=waiting, lines=lines, ways=twin_view.WAYS)
 
@@ -69,7 +75,7 @@ def list_cases(request: Request, db: ReadDb, who: ItemReader, bank_id: int, numb
     """What waits for a person, and what was merged."""
     bank = own_bank(db, who, bank_id)
     number = min(max(1, number), 100_000)
-    found, total = twin_view.cases(db, bank, who.person_id, number)
+    found, total = twin_view.cases(db, bank, who, number)
     return page(
         request,
         "bank/twins.html",

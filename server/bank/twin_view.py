@@ -1,6 +1,6 @@
 """Near-duplicates for people: a case with both texts and their difference by character, what was said, what was merged."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import delete, func, select
@@ -12,6 +12,7 @@ from itembank.items import ItemBody
 from itembank.similarity.bands import readable
 from itembank.tables import Bank, Item, ItemVersion, LedgerEntry
 from server.auth.staff import Staff
+from server.bank import reach
 from server.bank.scope import names
 from server.jobs import QUICK, Job
 from server.pages import _
@@ -44,19 +45,24 @@ class Opinion:
 
 @dataclass(frozen=True)
 class CaseView:
-    """A case to decide, or decided. `pieces`: old text without what was added, new text without what was removed."""
+    """A case to decide, or decided. `pieces`: old text without what was added, new text without what was removed.
+
+    None where the reader may not see the other item.
+    """
 
     case: TwinCase
-    pieces: tuple[Piece, ...]
+    pieces: tuple[Piece, ...] | None
     opinions: list[Opinion]
     other_claimed: bool
     spoken: bool
     """Whether the reader has given an opinion already."""
 
 
-def cases(db: Session, bank: Bank, reader: int, number: int) -> tuple[list[CaseView], int]:
-    """A page of open cases, the likest first, and how many there are."""
-    where = (col(TwinCase.bank_id) == bank.id, col(TwinCase.decided_at).is_(None))
+def cases(db: Session, bank: Bank, who: Staff, number: int) -> tuple[list[CaseView], int]:
+    """A page of open cases, the likest first, and how many there are; of items the reader may see."""
+    where = [col(TwinCase.bank_id) == bank.id, col(TwinCase.decided_at).is_(None)]
+    if not reach.sees_all(who, bank):
+        where.append(col(TwinCase.item_id).in_(select(col(Item.id)).where(reach.seen(who, bank))))
     total = int(db.execute(select(func.count()).select_from(TwinCase).where(*where)).scalar_one())
     found = db.execute(
         select(TwinCase)
@@ -65,17 +71,26 @@ def cases(db: Session, bank: Bank, reader: int, number: int) -> tuple[list[CaseV
         .limit(PAGE)
         .offset((number - 1) * PAGE)
     )
-    return _views(db, list(found.scalars()), reader), total
+    return _views(db, bank, list(found.scalars()), who), total
 
 
-def of_item(db: Session, item_id: int, reader: int) -> list[CaseView]:
+def of_item(db: Session, bank: Bank, item_id: int, who: Staff) -> list[CaseView]:
     """Open cases of one item, on either side."""
     mine = (col(TwinCase.item_id) == item_id) | (col(TwinCase.other_id) == item_id)
     found = db.execute(select(TwinCase).where(mine, col(TwinCase.decided_at).is_(None)).order_by(col(TwinCase.id)).limit(PAGE))
-    return _views(db, list(found.scalars()), reader)
+    return _views(db, bank, list(found.scalars()), who)
 
 
-def _views(db: Session, found: Sequence[TwinCase], reader: int) -> list[CaseView]:
+def _hidden(db: Session, who: Staff, bank: Bank, items: Iterable[int]) -> set[int]:
+    """Which of these items the reader may not see."""
+    wanted = set(items)
+    if reach.sees_all(who, bank):
+        return set()
+    return wanted - set(db.execute(select(col(Item.id)).where(col(Item.id).in_(wanted), reach.seen(who, bank))).scalars())
+
+
+def _views(db: Session, bank: Bank, found: Sequence[TwinCase], who: Staff) -> list[CaseView]:
+    hidden = _hidden(db, who, bank, (case.other_id for case in found))
     versions = [number for case in found for number in (case.version_id, case.other_version_id)]
     bodies = dict(db.execute(select(col(ItemVersion.id), col(ItemVersion.body)).where(col(ItemVersion.id).in_(versions))).all())
     texts = {number: readable(ItemBody.model_validate(body)) for number, body in bodies.items()}
@@ -92,10 +107,10 @@ def _views(db: Session, found: Sequence[TwinCase], reader: int) -> list[CaseView
     return [
         CaseView(
             case,
-            text_pieces(texts[case.other_version_id], texts[case.version_id]),
+            None if case.other_id in hidden else text_pieces(texts[case.other_version_id], texts[case.version_id]),
             [Opinion(people[one.by], one.verdict, one.reason) for one in said if one.case_id == case.id],
             case.other_id in claimed,
-            any(one.by == reader for one in said if one.case_id == case.id),
+            any(one.by == who.person_id for one in said if one.case_id == case.id),
         )
         for case in found
     ]
@@ -119,18 +134,15 @@ class NearLine:
     variant: bool
     live: bool
     band: str
-    pieces: tuple[Piece, ...]
+    pieces: tuple[Piece, ...] | None
 
 
-def near_lines(db: Session, job: Job, bank: Bank) -> list[NearLine]:
-    """What the child found for a draft, with the difference by character."""
+def near_lines(db: Session, job: Job, bank: Bank, who: Staff, typed: str) -> list[NearLine]:
+    """What the child found for a draft, with the difference by character from what is `typed` now."""
     found = (job.result or {}).get("near", [])
-    typed = str(job.args.get("text", ""))
-    wanted = [one["version_id"] for one in found]
+    hidden = _hidden(db, who, bank, (one["item_id"] for one in found))
     bodies = db.execute(
-        select(col(ItemVersion.id), col(ItemVersion.body))
-        .join(Item, col(Item.id) == col(ItemVersion.item_id))
-        .where(col(ItemVersion.id).in_(wanted))
+        select(col(ItemVersion.id), col(ItemVersion.body)).where(col(ItemVersion.id).in_([one["version_id"] for one in found]))
     )
     texts = {number: readable(ItemBody.model_validate(body)) for number, body in bodies}
     return [
@@ -141,7 +153,7 @@ def near_lines(db: Session, job: Job, bank: Bank) -> list[NearLine]:
             one["variant"],
             one["live"],
             one["band"],
-            text_pieces(texts[one["version_id"]], typed),
+            None if one["item_id"] in hidden else text_pieces(texts[one["version_id"]], typed),
         )
         for one in found
         if one["version_id"] in texts

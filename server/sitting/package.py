@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from msgspec import Struct
 from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import defer
 from sqlmodel import Session, col
 
 from itembank import passport, sealing
@@ -155,7 +156,8 @@ class Packages:
         return made
 
     def _may_make(self, db: Session, exam_session_id: int, form_id: int) -> bool:
-        session, form = db.get(ExamSession, exam_session_id), db.get(Form, form_id)
+        without_keys = defer(Form.sealed_keys)  # type: ignore[arg-type]  # a column, not a value
+        session, form = db.get(ExamSession, exam_session_id), db.get(Form, form_id, options=[without_keys])
         if session is None or form is None or form.paper_set_id != session.paper_set_id or form.state != FormState.OPENED:
             return False
         if not may_prepare(exam_of(session), to_ms(self.clock.now())):

@@ -1,5 +1,6 @@
 """Near-duplicates and quarantine through the pages."""
 
+import json
 import re
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from itembank.pool import load_pool
 from itembank.tables import Bank, Item, ItemVersion
 from server.audit.trail import Actor
 from server.db import transaction
+from server.jobs import QUICK, Job
 from tests.bank.conftest import House, the_bank
 
 
@@ -44,15 +46,19 @@ def test_the_editor_shows_what_is_like_the_draft(house: House, bank: str) -> Non
     item, body = a_choice(house)
     client = house.act("writer")
     asked = client.post(f"{bank}/items/twins", data=a_copy(body), headers={"hx-request": "true"})
-    where = re.search(r'hx-get="([^"]+)"', asked.text)
+    where = re.search(r'hx-post="([^"]+)"', asked.text)
     assert where is not None
-    assert "正在查找" in client.get(where[1]).text
+    assert "正在查找" in client.post(where[1], data=a_copy(body)).text
     house.work()
-    shown = client.get(where[1]).text
+    shown = client.post(where[1], data=a_copy(body)).text
     assert f"/items/{item}" in shown
     assert "<ins>在实际工作中，</ins>" in shown
-    assert house.act("reviewer").get(where[1]).status_code == 403
-    assert house.act("stranger").get(where[1]).status_code == 404
+    assert house.act("reviewer").post(where[1]).status_code == 403
+    assert house.act("stranger").post(where[1]).status_code == 404
+    with house.db() as db:
+        asked_for = db.exec(select(Job).where(Job.kind == QUICK)).one()
+    assert "在实际工作中" not in json.dumps([asked_for.args, asked_for.result], ensure_ascii=False)
+    assert asked_for.upload is None
 
 
 def test_a_copy_waits_for_two_people_and_joins_the_family(house: House, bank: str) -> None:

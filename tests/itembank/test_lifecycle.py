@@ -29,7 +29,18 @@ def test_only_the_writer_submits_only_a_draft(state: ItemState) -> None:
     ("by", "voted", "allowed"), [(1, [], False), (2, [], True), (2, [3], True), (2, [2], False), (2, [3, 2], False)]
 )
 def test_nobody_votes_on_their_own_or_twice(state: ItemState, by: int, voted: list[int], allowed: bool) -> None:
-    assert (lifecycle.may_vote(state, by, 1, voted) is None) == (allowed and state == S.SUBMITTED)
+    assert (lifecycle.may_vote(state, by, {1}, voted) is None) == (allowed and state == S.SUBMITTED)
+
+
+@pytest.mark.parametrize("state", list(S))
+def test_who_wrote_an_earlier_version_does_not_vote(state: ItemState) -> None:
+    assert lifecycle.may_vote(state, 4, {1, 4}, []) is not None
+
+
+@pytest.mark.parametrize("state", list(S))
+@pytest.mark.parametrize(("by", "votes", "allowed"), [(1, 0, True), (2, 0, False), (1, 1, False)])
+def test_a_writer_takes_back_what_nobody_has_reviewed(state: ItemState, by: int, votes: int, allowed: bool) -> None:
+    assert (lifecycle.may_recall(state, by, 1, votes) is None) == (allowed and state == S.SUBMITTED)
 
 
 @pytest.mark.parametrize(
@@ -92,10 +103,10 @@ def test_an_item_from_draft_to_the_pool_and_its_revision(
         assert second.version == 2
         assert load_pool(db, get_bank(db, bank_id)).free == (first,)
         lifecycle.submit(db, item.id, by=5)
-        assert lifecycle.vote(db, item.id, Vote.RETURN, by=1, now=banks.NOW, note="单位不清") == S.RETURNED
+        assert lifecycle.vote(db, item.id, Vote.RETURN, by=6, now=banks.NOW, note="单位不清") == S.RETURNED
         lifecycle.revise(db, keyring, item.id, make("电压的国际单位名称是什么？"), by=5, now=banks.NOW)
         lifecycle.submit(db, item.id, by=5)
-        for person in (1, 2):
+        for person in (6, 2):
             lifecycle.vote(db, item.id, Vote.APPROVE, by=person, now=banks.NOW)
         (third,) = load_pool(db, get_bank(db, bank_id)).free
         assert third.family_id == first.family_id

@@ -1,0 +1,50 @@
+// Puts remarks beside the fields they are about: what the item-writing rules say while one types, and what reviewers said.
+// The lists they come from stay; without this file they are read there. A remark names its field by data-where: `stem`,
+// `options.2` (the second field named option_2) …; a field that is not on the form keeps its remarks in the list.
+
+const form = document.getElementById("editor");
+
+function fieldOf(where) {
+  const [name, number] = where.split(".");
+  const found = number ? form.elements[`${name.replace(/s$/, "")}_${number}`] : form.elements[name];
+  if (found) return found instanceof RadioNodeList ? found[0] : found;
+  return where === "options" || where === "key" ? form.querySelector("fieldset:not([hidden]) [name=correct]") : null;
+}
+
+function holderOf(field) {
+  return field.closest(".option-row, .field") ?? field.parentElement;
+}
+
+function place(list, kind) {
+  form.querySelectorAll(`.beside.${kind}`).forEach((old) => old.remove());
+  form.querySelectorAll(`[aria-describedby*="beside-${kind}-"]`).forEach((field) => describe(field, kind, ""));
+  let number = 0;
+  for (const line of list?.querySelectorAll("[data-where]") ?? []) {
+    const where = line.dataset.where;
+    const field = where && fieldOf(where);
+    if (!field) continue;
+    const box = document.createElement("div");
+    box.className = `beside ${kind}`;
+    box.id = `beside-${kind}-${(number += 1)}`;
+    box.append(...[...line.childNodes].map((node) => node.cloneNode(true)));
+    box.querySelector("strong")?.classList.add("beside-name");
+    holderOf(field).append(box);
+    describe(field, kind, box.id);
+  }
+}
+
+// Screen readers hear a remark with its field; live typing does not interrupt them.
+function describe(field, kind, id) {
+  const others = (field.getAttribute("aria-describedby") ?? "").split(" ").filter((one) => one && !one.startsWith(`beside-${kind}-`));
+  const ids = [...others, id].filter(Boolean).join(" ");
+  if (ids) field.setAttribute("aria-describedby", ids);
+  else field.removeAttribute("aria-describedby");
+}
+
+if (form) {
+  place(document.getElementById("talk"), "said");
+  place(document.getElementById("preview"), "lint");
+  document.addEventListener("htmx:afterSwap", (event) => {
+    if (event.detail.target?.id === "preview") place(document.getElementById("preview"), "lint");
+  });
+}
