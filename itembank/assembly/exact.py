@@ -17,7 +17,7 @@ import numpy as np
 
 from itembank.assembly.model import Ints, Model
 from itembank.assembly.pool_item import PoolItem
-from itembank.assembly.solve import Program, SolverGaveUp, minimise
+from itembank.assembly.solve import Program, SolverGaveUp, Standing, Watch, minimise
 
 _PICK_GAP: Final = 0.05
 
@@ -34,12 +34,15 @@ class Solution:
     bound: float
 
 
-def find_forms(model: Model, pool: Sequence[PoolItem], forms: int, seed: int) -> Solution | None:
-    """`forms` disjoint forms, or None when it is proved that there are none. Raises `SolverGaveUp`."""
+def find_forms(model: Model, pool: Sequence[PoolItem], forms: int, seed: int, watch: Watch | None = None) -> Solution | None:
+    """`forms` disjoint forms, or None when it is proved that there are none. Raises `SolverGaveUp`.
+
+    `watch` sees the first pass, whose value is the spread, and of the second only that it goes on.
+    """
     program, x = forms_program(model, forms)
     spread = _add_spread(program, model, x)
     program.cost[spread] = 1.0
-    parallel = minimise(program)
+    parallel = minimise(program, watch=watch)
     if parallel.x is None:
         return None
     least = round(parallel.objective)
@@ -50,12 +53,20 @@ def find_forms(model: Model, pool: Sequence[PoolItem], forms: int, seed: int) ->
         for c, column in enumerate(x[f]):
             program.cost[column] = float(costs[f, c])
     program.upper[spread] = least
-    picked = minimise(program, relative_gap=_PICK_GAP, start=parallel.x)
+    picked = minimise(program, relative_gap=_PICK_GAP, start=parallel.x, watch=_blind(watch))
     if picked.x is None:
         raise SolverGaveUp("the second pass lost the solution of the first")
     counts = np.rint(picked.x).astype(np.int64)
     taken = np.array([[counts[column] for column in x[f]] for f in range(forms)], dtype=np.int64)
     return Solution(_draw(model, pool, taken, random), least, round(parallel.bound, 6))
+
+
+def _blind(watch: Watch | None) -> Watch | None:
+    """The same without figures: what the second pass makes cheap means nothing to people."""
+    if watch is None:
+        return None
+    tell = watch
+    return lambda standing: tell(Standing(None, None, standing.share))
 
 
 def forms_program(model: Model, forms: int, *, supply: bool = True, times: int = 1) -> tuple[Program, list[range]]:

@@ -20,7 +20,7 @@ from itembank.assembly.model import build
 from itembank.assembly.pool_item import PoolItem
 from itembank.assembly.relax import Relaxed, relax
 from itembank.assembly.search import State, Tell, search
-from itembank.assembly.solve import SolverGaveUp
+from itembank.assembly.solve import SolverGaveUp, Watch
 from itembank.assembly.whole import solve_whole
 from itembank.blueprint import BlueprintBody, InformationDemand
 
@@ -103,9 +103,8 @@ def assemble(
     if is_alike(pool, body, cliques):
         model = build(pool, body)
         if len(model.cells) * forms <= CELLS:
-            tell(State(0.0, "program"))
             try:
-                solution = find_forms(model, pool, forms, seed)
+                solution = find_forms(model, pool, forms, seed, _watching(tell))
             except SolverGaveUp:
                 solution = None
             else:
@@ -117,6 +116,12 @@ def assemble(
     if isinstance(found, Assembled):
         return replace(found, forms=_positions(matrix, found.forms, pool))
     return found
+
+
+def _watching(tell: Tell) -> Watch:
+    """A solver's standing as a state of the assembly, told once before it begins."""
+    tell(State(0.0, "program"))
+    return lambda standing: tell(State(standing.share, "program", value=standing.value, bound=standing.bound))
 
 
 def is_alike(pool: Sequence[PoolItem], body: BlueprintBody, enemies: Sequence[Sequence[int]]) -> bool:
@@ -142,8 +147,7 @@ def _positions(matrix: Matrix, forms: Groups, pool: Sequence[PoolItem]) -> Group
 
 def _best(matrix: Matrix, forms: int, seed: int, body: BlueprintBody, tell: Tell) -> Assembled | NoForms:
     if matrix.size * forms <= _UNITS:
-        tell(State(0.0, "program"))
-        small = _small(matrix, forms, seed, body)
+        small = _small(matrix, forms, seed, body, tell)
         if small is not None:
             return small
     if matrix.goals:
@@ -163,10 +167,10 @@ def _best(matrix: Matrix, forms: int, seed: int, body: BlueprintBody, tell: Tell
     return _restricted(matrix, relaxed, forms, body, tell)
 
 
-def _small(matrix: Matrix, forms: int, seed: int, body: BlueprintBody) -> Assembled | NoForms | None:
+def _small(matrix: Matrix, forms: int, seed: int, body: BlueprintBody, tell: Tell) -> Assembled | NoForms | None:
     """Exactly; None when the time was too short, or when wishes for information may have to be lowered."""
     try:
-        whole = solve_whole(matrix, forms, seed=seed, seconds=_EXACT_SECONDS)
+        whole = solve_whole(matrix, forms, seed=seed, seconds=_EXACT_SECONDS, watch=_watching(tell))
     except SolverGaveUp:
         return None
     if whole is None:
@@ -200,9 +204,9 @@ def _restricted(matrix: Matrix, relaxed: Relaxed, forms: int, body: BlueprintBod
     """The integer program on the relaxation's support. That it has no forms proves nothing about the others."""
     support = relaxed.support(max(_FALLBACK_UNITS // forms, 1))
     part = matrix.only(support)
-    tell(State(0.0, "program"))
     try:
-        whole = solve_whole(part, forms, seconds=_FALLBACK_SECONDS, gap=0.01, first=not matrix.goals)
+        watch = _watching(tell)
+        whole = solve_whole(part, forms, seconds=_FALLBACK_SECONDS, gap=0.01, first=not matrix.goals, watch=watch)
     except SolverGaveUp:
         return NoForms(proved=False)
     if whole is None:

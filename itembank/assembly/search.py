@@ -30,7 +30,8 @@ Stage = Literal["relaxation", "search", "program"]
 class State:
     """How far it is: `share` (0 to 1) of the stage's allowance is gone.
 
-    Of a search also the best so far: `met` of `forms` forms meet every demand, the others still miss `missed` in all.
+    Of a search also the best so far: `met` of `forms` forms meet every demand, the others still miss `missed` in all. Of an
+    integer program the best `value` found and the proved `bound`, where there are any.
     """
 
     share: float
@@ -39,6 +40,8 @@ class State:
     forms: int = 0
     met: int = 0
     missed: float = 0.0
+    value: float | None = None
+    bound: float | None = None
 
 
 Tell = Callable[[State], None]

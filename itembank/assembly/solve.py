@@ -4,7 +4,9 @@ One thread, gaps instead of time limits: the same program gives the same answer 
 time limit says so (`SolverGaveUp`).
 """
 
-from collections.abc import Sequence
+import math
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -17,6 +19,7 @@ from itembank.errors import ItemBankError, msg
 THREADS: Final = 1
 """One count for the whole process: a second solver object with another count returns "Not Set" without a word."""
 TIME_LIMIT_S: Final = 120.0
+_LOOK_S: Final = 0.25
 
 
 class SolverGaveUp(ItemBankError):
@@ -68,6 +71,19 @@ class Answer:
     bound: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How an integer program stands: the best found (None: nothing yet), what is proved, the share of the time that is gone."""
+
+    value: float | None
+    bound: float | None
+    share: float
+
+
+Watch = Callable[[Standing], None]
+"""Told some times a second; what it raises ends the program and comes out of `minimise`."""
+
+
 def minimise(
     program: Program,
     *,
@@ -77,6 +93,7 @@ def minimise(
     whole: bool = True,
     seconds: float = TIME_LIMIT_S,
     any_will_do: bool = False,
+    watch: Watch | None = None,
 ) -> Answer:
     """Solve; `whole=False` solves the linear relaxation. Raises `SolverGaveUp` unless solved or proved infeasible.
 
@@ -88,7 +105,10 @@ def minimise(
         guess = highspy.HighsSolution()
         guess.col_value = start.tolist()
         solver.setSolution(guess)
-    solver.run()
+    if watch is not None:
+        _run_watched(solver, watch, seconds)
+    else:
+        solver.run()
     status = solver.getModelStatus()
     if status in {highspy.HighsModelStatus.kInfeasible, highspy.HighsModelStatus.kUnboundedOrInfeasible}:
         return Answer(None)
@@ -98,6 +118,34 @@ def minimise(
         raise SolverGaveUp(solver.modelStatusToString(status))
     bound = info.mip_dual_bound if whole else info.objective_function_value
     return Answer(np.array(solver.getSolution().col_value), info.objective_function_value, bound)
+
+
+def _run_watched(solver: highspy.Highs, watch: Watch, seconds: float) -> None:
+    """Solve, looking up now and then. The answer does not depend on it."""
+    raised: list[BaseException] = []
+    last = time.monotonic()
+
+    def look(event: highspy.highs.HighsCallbackEvent) -> None:
+        nonlocal last
+        if not raised and time.monotonic() - last > _LOOK_S:
+            last = time.monotonic()
+            out = event.data_out
+            try:
+                watch(Standing(_finite(out.mip_primal_bound), _finite(out.mip_dual_bound), min(1.0, out.running_time / seconds)))
+            except BaseException as error:  # it must not cross the solver's own frames
+                raised.append(error)
+        if raised:
+            event.interrupt()
+
+    solver.cbMipInterrupt.subscribe(look)
+    solver.run()
+    solver.cbMipInterrupt.clear()  # type: ignore[no-untyped-call]
+    if raised:
+        raise raised[0]
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def _solver(relative_gap: float, absolute_gap: float, seconds: float = TIME_LIMIT_S) -> highspy.Highs:

@@ -11,7 +11,7 @@ import numpy as np
 from itembank.assembly.cliques import Flags
 from itembank.assembly.matrix import Floats, Groups, Matrix
 from itembank.assembly.model import Ints
-from itembank.assembly.solve import Program, minimise
+from itembank.assembly.solve import Program, Watch, minimise
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,14 @@ class WholeForms:
 
 
 def solve_whole(
-    matrix: Matrix, forms: int, *, seed: int = 0, seconds: float = 60.0, gap: float = 1e-6, first: bool = False
+    matrix: Matrix,
+    forms: int,
+    *,
+    seed: int = 0,
+    seconds: float = 60.0,
+    gap: float = 1e-6,
+    first: bool = False,
+    watch: Watch | None = None,
 ) -> WholeForms | None:
     """The best forms, or None when there are none, proved. Raises `SolverGaveUp` after `seconds` without any.
 
@@ -40,7 +47,8 @@ def solve_whole(
             for columns in x:
                 for column in columns:
                     program.cost[column] = float(random.random()) * 0.4 / max(1.0, forms * float(matrix.quota.sum()))
-    answer = minimise(program, absolute_gap=1e-6 if matrix.goals else 0.5, relative_gap=gap, seconds=seconds, any_will_do=True)
+    absolute = 1e-6 if matrix.goals else 0.5
+    answer = minimise(program, absolute_gap=absolute, relative_gap=gap, seconds=seconds, any_will_do=True, watch=watch)
     if answer.x is None:
         return None
     found = tuple(tuple(u for u, column in enumerate(columns) if answer.x[column] > 0.5) for columns in x)

@@ -25,7 +25,7 @@ STEPS = (_("Reading the bank"), _("Choosing items"), _("Reserving items"))
 STAGES = {
     "relaxation": _("Proving by the relaxation what is possible"),
     "search": _("Exchanging items between all forms"),
-    "program": _("Solving the integer program: this step cannot be seen into"),
+    "program": _("Solving the integer program"),
 }
 """What assembly is doing, for people."""
 
@@ -77,4 +77,5 @@ def make_papers(context: JobContext, args: dict[str, Any]) -> dict[str, Any]:
 
 def so_far(state: "State") -> dict[str, Any]:
     """How far a search is, as JSON."""
-    return {"stage": state.stage, "step": state.step, "forms": state.forms, "met": state.met, "missed": state.missed}
+    told = {"stage": state.stage, "step": state.step, "forms": state.forms, "met": state.met, "missed": state.missed}
+    return told | {"value": state.value, "bound": state.bound}

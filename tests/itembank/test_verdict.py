@@ -7,6 +7,7 @@ import pytest
 from itembank.assembly.find import Assembled, NoForms, assemble
 from itembank.assembly.mending import mended
 from itembank.assembly.search import State
+from itembank.assembly.solve import Program, Standing, minimise
 from itembank.assembly.verdict import OutOfTime, Verdict, judge
 from itembank.blueprint import (
     BlueprintBody,
@@ -122,3 +123,49 @@ def test_it_never_contradicts_assembly(seed: int) -> None:
         if found.told.mends and not found.told.contradictions:
             richer, _same = mended(pool, plan, TREE, found.told)[0]
             assert verdict(list(richer), plan, forms).answer == "possible"
+
+
+def test_a_search_tells_how_many_forms_are_met_so_far() -> None:
+    tree = banks.topics(leaves=4, areas=10)
+    pool = banks.pool(4000, tree, seed=4)
+    plan = banks.twenty_items(tree, title="x").model_copy(update={"words": WordBand(low=0, high=0)})
+    seen: list[State] = []
+    assert isinstance(assemble(pool, plan, 6, 1, tell=seen.append), Assembled)
+    searching = [state for state in seen if state.stage == "search"]
+    assert {state.stage for state in seen} >= {"relaxation", "search"}
+    assert {state.forms for state in searching} == {6}
+    assert all(0 <= state.met <= 6 for state in searching)
+
+
+def _hard() -> Program:
+    """Ten equal shares of random weights: no solver is done with it in a second."""
+    chance = random.Random(5)
+    weights = [float(chance.randint(10_000, 99_999)) for _ in range(60)]
+    program = Program()
+    most = program.variables(1, cost=1.0)[0]
+    shares = [program.variables(len(weights), upper=1.0) for _ in range(10)]
+    for n in range(len(weights)):
+        program.row(1.0, [share[n] for share in shares], [1.0] * 10, 1.0)
+    for share in shares:
+        program.row(-1e9, [*share, most], [*weights, -1.0], 0.0)
+    return program
+
+
+def test_an_integer_program_tells_how_it_stands_and_can_be_stopped() -> None:
+    seen: list[Standing] = []
+
+    class Stopped(Exception):
+        pass
+
+    def watch(standing: Standing) -> None:
+        seen.append(standing)
+        if standing.value is not None:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        minimise(_hard(), watch=watch)
+    last = seen[-1]
+    assert last.value is not None
+    assert last.bound is not None
+    assert last.bound <= last.value
+    assert 0 < last.share < 0.2
