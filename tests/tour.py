@@ -95,12 +95,21 @@ STOPS = (
     Stop("bank", "/bank/1/blueprints/{blueprint}/edit", "blueprint-edit"),
     Stop("bank", "/bank/1/papers/{papers}", "paper-set-new"),
     Stop("bank", "/bank/1/papers/2", "paper-set-filed"),
+    Stop("expert", "/bank/1/reviews", "reviews-expert"),
+    Stop("expert", "/bank/1/papers/{papers}/forms/{form_read}/reading", "form-reading"),
+    Stop("reviewer", "/bank/1/papers/{papers}/forms/{form_rejected}/reading", "form-rejected"),
+    Stop("bank", "/bank/1/papers/2/filing", "filing-package"),
+    Stop("bank", "/bank/1/settings", "bank-settings"),
     Stop("bank", "/bank/1/papers/making/{infeasible}", "papers-infeasible"),
     Stop("officer", "/exams", "exams"),
     Stop("officer", "/exams/new", "exam-new"),
     Stop("officer", "/exams/2", "exam-open"),
     Stop("officer", "/exams/3", "exam-draft"),
     Stop("officer", "/exams/3/edit", "exam-edit"),
+    Stop("custodian", "/home", "home-custodian"),
+    Stop("custodian", "/exams/2/release", "release"),
+    Stop("officer", "/exams/2/abort", "abort"),
+    Stop("officer2", "/exams/2/override", "override"),
     Stop("officer", "/exams/2/entries", "entries"),
     Stop("officer", "/exams/2/entries/21", "entry"),
     Stop("officer", "/exams/3/roster", "roster"),
@@ -410,6 +419,8 @@ def _bank(made: BrowserContext, passes: Passes, names: dict[str, str]) -> None:
     post(request, "/bank/1/enemies", {"items": "3, 8", "reason": "第 3 题的题干给出了第 8 题的答案"})
     names["newer"] = _edited_table(made, passes)
     names["papers"] = _made(request, seed=3)
+    _experts(made, passes, names)
+    request = passes.request(made, "bank")
     names["infeasible"] = _made(request, seed=4)
 
 
@@ -427,6 +438,34 @@ def _edited_table(made: BrowserContext, passes: Passes) -> str:
     number = page.url.rsplit("/", 1)[1]
     page.close()
     return number
+
+
+def _experts(made: BrowserContext, passes: Passes, names: dict[str, str]) -> None:
+    """Two experts are named; one of them sends form A back."""
+    page = f"/bank/1/papers/{names['papers']}"
+    named = re.findall(r'name="person_id" value="(\d+)"[^>]*><span>(?:苏敏|叶青)', passes.request(made, "bank").get(page).text())
+    if len(named) != 2:
+        raise RuntimeError(f"experts to name: {named}")
+    body = "&".join(f"person_id={number}" for number in named)
+    kind = {"Content-Type": "application/x-www-form-urlencoded"}
+    if made.request.post(f"{page}/experts", data=body, headers=kind).status >= 400:
+        raise RuntimeError("the experts were not named")
+    waiting = passes.request(made, "reviewer").get("/bank/1/reviews").text()
+    forms = re.findall(rf"{page}/forms/(\d+)/reading", waiting)
+    names["form_rejected"], names["form_read"] = forms[0], forms[1]
+    said = {"remark.7": "题干与 C 项重复，建议更换。", "opinion": "reject"}
+    post(made.request, f"{page}/forms/{forms[0]}/reading", {**said})
+    post(passes.request(made, "officer"), "/exams/2/override", _OVERRIDE)
+
+
+_OVERRIDE: dict[str, str | float | bool] = {
+    "seat_binding": "true",
+    "late_entrant_gets_full_time": "true",
+    "latest_entry": "30",
+    "earliest_hand_in": "30",
+    "outage_credit_max": "45",
+    "reason": "机房更换设备，须按座位核对",
+}
 
 
 def _made(request: APIRequestContext, seed: int) -> str:
