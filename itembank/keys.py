@@ -15,7 +15,7 @@ from sqlmodel import Session, col, select
 
 from itembank import sealing
 from itembank.errors import InvalidItem, NotFound, SecondPersonNeeded, msg
-from itembank.items import ItemBody, ItemKeyData, check_key, write_key
+from itembank.items import ItemBody, ItemKeyData, check_key, with_unit
 from itembank.packages import NotSealed, aad_of, get_form, load_slots
 from itembank.tables import ItemKey, ItemVersion
 
@@ -33,10 +33,15 @@ _BATCH: Final = 500
 class Key:
     """The key in force for one item version. `key_version` 1 is the writer's; each correction adds one."""
 
-    correct: tuple[int, ...]
+    data: ItemKeyData
     key_version: int
     cancelled: bool
     row_id: int
+
+    @property
+    def correct(self) -> tuple[int, ...]:
+        """Option ids, for kinds answered by options."""
+        return self.data.correct
 
 
 def seal_key(keyring: sealing.Keyring, body: Mapping[str, Any], key: ItemKeyData, key_version: int = 1) -> bytes:
@@ -74,7 +79,7 @@ def current_keys(db: Session, keyring: sealing.Keyring, item_version_ids: Iterab
     found: dict[int, Key] = {}
     for row, body in _rows(db, wanted):
         opened = open_key(keyring, body, row)
-        found[row.item_version_id] = Key(opened.correct, row.key_version, row.cancelled, row.id)
+        found[row.item_version_id] = Key(opened, row.key_version, row.cancelled, row.id)
     for version_id in wanted:
         if version_id not in found:
             raise NotFound("item key", version_id)
@@ -96,7 +101,7 @@ def correct_key(
     db: Session,
     keyring: sealing.Keyring,
     item_version_id: int,
-    correct: Iterable[int],
+    key: ItemKeyData,
     *,
     by: int,
     reason: str,
@@ -109,7 +114,6 @@ def correct_key(
     """
     version = _version(db, item_version_id)
     body = ItemBody.model_validate(version.body)
-    key = write_key(list(correct))
     problems = check_key(body, key, allow_one_correct=True)
     if problems:
         raise InvalidItem(tuple(problems))
@@ -133,7 +137,10 @@ def cancel_item(
 
 
 class KeySlot(BaseModel):
-    """The answer to one slot. `marks` in hundredths."""
+    """The answer to one slot, as `items.ItemKeyData` has it by kind. `marks` in hundredths.
+
+    `units`: what may be typed after a number; the unit printed beside the field is always among them.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -141,6 +148,10 @@ class KeySlot(BaseModel):
     correct: tuple[int, ...]
     marks: int
     cancelled: bool
+    accepted: tuple[tuple[str, ...], ...] = ()
+    number: str = ""
+    tolerance: str = ""
+    units: tuple[str, ...] = ()
 
 
 class KeyPackage(BaseModel):
@@ -157,9 +168,14 @@ class KeyPackage(BaseModel):
 def snapshot(db: Session, keyring: sealing.Keyring, item_version_ids: Iterable[int]) -> dict[str, dict[str, Any]]:
     """The keys in force as a JSON value by item version id: what is sealed beside a form."""
     return {
-        str(version_id): {"correct": list(key.correct), "key_version": key.key_version, "cancelled": key.cancelled}
+        str(version_id): _answer(key.data) | {"key_version": key.key_version, "cancelled": key.cancelled}
         for version_id, key in current_keys(db, keyring, item_version_ids).items()
     }
+
+
+def _answer(key: ItemKeyData) -> dict[str, Any]:
+    """What the key says, without why."""
+    return key.model_dump(mode="json", exclude={"rationale_html"})
 
 
 def key_package(db: Session, form_id: int, keyring: sealing.Keyring) -> KeyPackage:
@@ -179,11 +195,17 @@ def key_package(db: Session, form_id: int, keyring: sealing.Keyring) -> KeyPacka
     for slot, version in slots:
         key, then = now[version.id], sealed[str(version.id)]
         added = key.key_version - int(then["key_version"])
-        if added < 0 or (added == 0 and list(key.correct) != then["correct"]):
+        said = {name: value for name, value in then.items() if name not in ("key_version", "cancelled")}
+        if added < 0 or (added == 0 and _answer(key.data) != said):
             raise sealing.Tampered(msg("The key of slot %(slot)s is not the one sealed.", slot=slot.slot))
         corrections += added
-        found[slot.slot] = KeySlot(kind=version.kind, correct=key.correct, marks=slot.marks, cancelled=key.cancelled)
+        found[slot.slot] = _slot(key, version, slot.marks)
     return KeyPackage(form_id=form_id, form_digest=form.digest, key_version=1 + corrections, keys=found)
+
+
+def _slot(key: Key, version: ItemVersion, marks: int) -> KeySlot:
+    answer = _answer(with_unit(key.data, version.body.get("unit", "")))
+    return KeySlot(kind=version.kind, marks=marks, cancelled=key.cancelled, **answer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +235,7 @@ def _supersede(db: Session, keyring: sealing.Keyring, version: ItemVersion, key:
     )
     db.add(row)
     db.flush()
-    return Key(key.correct, number, act.cancels, row.id)
+    return Key(key, number, act.cancels, row.id)
 
 
 def _latest(db: Session, item_version_id: int) -> ItemKey:

@@ -36,6 +36,7 @@ _BLOCKS: Final = frozenset({
 # fmt: on
 _MEDIA_SRC: Final = re.compile(r"media:([0-9a-f]{64})")
 _NUMBER: Final = re.compile(r"[0-9]{1,4}")
+_BLANK: Final = re.compile(r"_{3,}")
 # Characters XML 1.0 and PostgreSQL cannot hold; lone surrogates cannot be encoded at all.
 _UNSTORABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff\ud800-\udfff]")
 
@@ -108,6 +109,7 @@ class _Reader(HTMLParser):
         self.parts: list[str] = []
         self.media: list[str] = []
         self.bare_pictures = 0
+        self.blanks = 0
         self.spans: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -139,6 +141,8 @@ class _Reader(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         self.parts.append(data)
+        if not any(self.spans):
+            self.blanks += len(_BLANK.findall(data))
 
 
 def _read(source: str) -> _Reader:
@@ -164,6 +168,11 @@ def shown_text(source: str) -> str:
 def media_of(source: str) -> frozenset[str]:
     """Digests of the pictures in the HTML."""
     return frozenset(_MEDIA_SRC.findall(source)) if "<img" in source else frozenset()
+
+
+def blanks_in(source: str) -> int:
+    """How many blanks to write in there are: runs of three or more low lines, within one piece of text, outside formulas."""
+    return _read(source).blanks if "___" in source else 0
 
 
 def has_bare_picture(source: str) -> bool:

@@ -15,7 +15,7 @@ from sqlmodel import Session, col, select
 from itembank import sealing
 from itembank.blueprint import BlueprintBody
 from itembank.errors import ItemBankError, NotFound, msg
-from itembank.items import ItemBody, Option, kind_of, public_view
+from itembank.items import ItemBody, PublicItem, public_view, section_name_zh
 from itembank.tables import Form, FormSlot, ItemVersion, Media
 
 _BATCH: Final = 500
@@ -42,14 +42,13 @@ class PublicSection(_Frozen):
     marks_each: int
 
 
-class PublicSlot(_Frozen):
-    """One question as a candidate sees it. `marks` in hundredths."""
+class PublicSlot(PublicItem):
+    """One question as a candidate sees it. `marks` in hundredths.
+
+    Slots with the same `stimulus` hang on one text (`stimulus_html`) and stand together, in slot order.
+    """
 
     slot: int
-    kind: str
-    stem_html: str
-    options: tuple[Option, ...]
-    fixed_order: bool
     marks: int
 
 
@@ -88,7 +87,7 @@ def compose(
 ) -> PublicPackage:
     """The package to seal, from slots in order. Pure."""
     sections = tuple(
-        PublicSection(kind=s.kind, title_zh=kind_of(s.kind).name_zh, count=s.count, marks_each=s.marks_each)
+        PublicSection(kind=s.kind, title_zh=section_name_zh(s.kind), count=s.count, marks_each=s.marks_each)
         for s in body.sections
     )
     items = tuple(

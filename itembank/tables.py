@@ -19,6 +19,7 @@ from typing import Any, Final
 from sqlalchemy import JSON, CheckConstraint, Index, LargeBinary, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
+from itembank import stimulus_tables
 from itembank.columns import UTCDateTime
 
 
@@ -100,7 +101,7 @@ APPEND_ONLY: Final[frozenset[str]] = frozenset(
         "form_step",
         "filing",
     }
-)
+).union(stimulus_tables.APPEND_ONLY)
 """Tables that refuse UPDATE and DELETE; but the question in a slot may be exchanged while its form is composed (`swaps`)."""
 
 SET_ONCE: Final[dict[str, frozenset[str]]] = {
@@ -251,6 +252,10 @@ class Item(SQLModel, table=True):
     import_batch_id: int | None = Field(default=None, foreign_key="import_batch.id", index=True)
     import_row: int | None = None
     created_at: datetime = Field(sa_type=UTCDateTime)
+    stimulus_id: int | None = Field(default=None, foreign_key="stimulus.id", index=True)
+    """The set the item belongs to; its text is in the body of each version."""
+    set_position: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
+    """Where it stands in its set; equal ones by item id."""
 
 
 class ItemVersion(SQLModel, table=True):

@@ -107,7 +107,8 @@ class Candidate:
             self.send({"item": slot, "flag": self.rng.random() < 0.5})
         else:
             count = 1 if self.rng.random() < 0.8 else min(2, len(options))
-            self.send({"item": slot, "value": sorted(self.rng.sample(options, count))})
+            value = sorted(self.rng.sample(options, count)) if options else [str(self.rng.randint(1, 999))]
+            self.send({"item": slot, "value": value})
 
     def hand_in(self) -> None:
         """The last operation."""

@@ -177,6 +177,8 @@ class Seat:
         slot, options = self.rng.choice(self.order)
         if self.rng.random() < FLAG:
             return {"item": slot, "flag": self.rng.random() < 0.5}
+        if not options:
+            return {"item": slot, "value": [f"{self.rng.randint(1, 999)} 伏"]}
         count = 1 if self.rng.random() < 0.8 else min(2, len(options))
         return {"item": slot, "value": sorted(self.rng.sample(options, count))}
 

@@ -20,7 +20,7 @@ from itembank.exchange.item_columns import HEADERS, OPTION_FIELDS
 from itembank.exchange.item_row import ImportedItem, Reading
 from itembank.exchange.item_sheet import SortedItems
 from itembank.exchange.mistakes import RowError, by_place, file_error, shorten
-from itembank.items import KINDS, check_item, write_body, write_key
+from itembank.items import CHOICE_KINDS, check_item, write_body, write_key
 from itembank.similarity import content_digest
 
 Finder = Callable[[str], str | None]
@@ -222,7 +222,7 @@ def decode_base64(text: str) -> bytes | None:
 
 def is_kind(code: str) -> bool:
     """Whether this is the code of a kind of item."""
-    return code in KINDS
+    return code in CHOICE_KINDS
 
 
 def _depth(source: str) -> int:

@@ -28,7 +28,7 @@ from itembank.exchange.ooxml import DAMAGED
 from itembank.exchange.outgoing import NO_FIGURES, rationale_of
 from itembank.exchange.texts import beginning
 from itembank.exchange.writing import WritableItem
-from itembank.items import KINDS
+from itembank.items import CHOICE_KINDS, KINDS
 
 Reader = Callable[[bytes, Reading, Mapping[str, bytes] | None], SortedItems]
 _FIELDS: Final = ("topic", "difficulty", "source", "rationale", "reference", "fixed_order")
@@ -50,9 +50,9 @@ class Holds:
     ``without_key``: kinds that can be written without their key. ``formatting``: more than one line of text with indices.
     """
 
-    kinds: frozenset[str] = frozenset(KINDS)
+    kinds: frozenset[str] = frozenset(CHOICE_KINDS)
     fields: frozenset[str] = frozenset(_FIELDS)
-    without_key: frozenset[str] = frozenset(KINDS)
+    without_key: frozenset[str] = frozenset(CHOICE_KINDS)
     pictures: bool = True
     formatting: bool = True
 

@@ -12,7 +12,7 @@ from itembank.exchange.figures import read_figure
 from itembank.exchange.grid import Grid, Limits, Oddity
 from itembank.exchange.item_columns import HEADERS, OPTION_FIELDS, OPTION_LETTERS
 from itembank.exchange.mistakes import RowError, column_letter, shorten
-from itembank.items import KINDS, ItemBody, ItemKeyData, check_item, write_body, write_key
+from itembank.items import CHOICE_KINDS, KINDS, ItemBody, ItemKeyData, check_item, write_body, write_key
 from itembank.similarity import content_digest, strip_option_letters
 
 BY_KEY: Final = "by_key"
@@ -173,13 +173,13 @@ class RowReader:
                 self.wrong("kind", msg("The kind of item is missing."), self._known_kinds())
             return kind
         kind = self.how.kinds.get(word) or item_columns.KIND_WORDS.get(item_columns.plain_word(word))
-        if kind not in KINDS:
+        if kind not in CHOICE_KINDS:
             self.wrong("kind", msg("“%(word)s” is not a kind of item known here.", word=shorten(word)), self._known_kinds())
             return None
         return kind
 
     def _known_kinds(self) -> Message:
-        return msg("Use one of: %(kinds)s.", kinds="、".join(kind.name_zh for kind in KINDS.values()))
+        return msg("Use one of: %(kinds)s.", kinds="、".join(KINDS[code].name_zh for code in CHOICE_KINDS))
 
     def _kind_by_key(self, options: list[str]) -> str | None:
         text = self.texts.get("key", "")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from itembank.exchange import cells
 from itembank.exchange.item_columns import HEADERS, OPTION_FIELDS
 from itembank.exchange.syllabus_sheet import COUNT_LABEL, LABELS, LEAF_HEADERS, LEVEL_HEADERS, LEVELS, TITLE
-from itembank.items import KINDS, TRUE, ItemBody, ItemKeyData, letter
+from itembank.items import CHOICE_KINDS, KINDS, TRUE, ItemBody, ItemKeyData, letter
 from itembank.syllabus import Area, Syllabus, walk_areas, walk_leaves
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ def _add_drop_downs(sheet: "Worksheet", fields: Sequence[str], leaves: int) -> N
         column = fields.index(name)
         sheet.data_validation(1, column, _TEMPLATE_ROWS, column, rule)
 
-    offer("kind", {"validate": "list", "source": [kind.name_zh for kind in KINDS.values()]})
+    offer("kind", {"validate": "list", "source": [KINDS[code].name_zh for code in CHOICE_KINDS]})
     offer("difficulty", {"validate": "list", "source": ["1", "2", "3", "4", "5"]})
     offer("fixed_order", {"validate": "list", "source": ["是", "否"]})
     if leaves:

@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Final
 
 from itembank.blueprint import BlueprintBody, TopicFacts
-from itembank.items import KINDS
+from itembank.items import CHOICE_KINDS as KINDS
 from itembank.syllabus import IMPORTANCES, largest_remainder
 from server.pages import marks
 

@@ -20,7 +20,7 @@ from itembank.blueprint import (
     WordBand,
     check,
 )
-from itembank.items import KINDS
+from itembank.items import CHOICE_KINDS as KINDS
 from itembank.syllabus import IMPORTANCES
 from server.bank.blueprint_form import (
     GRADE,

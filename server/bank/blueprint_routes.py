@@ -8,7 +8,7 @@ from sqlmodel import Session
 
 from itembank.blueprint import TopicFacts
 from itembank.enemies import cliques
-from itembank.items import KINDS as KIND_CODES
+from itembank.items import CHOICE_KINDS as KIND_CODES
 from itembank.pool import load_topics
 from itembank.tables import Bank, Blueprint
 from server.audit import trail

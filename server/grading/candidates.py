@@ -8,6 +8,7 @@ from server.audit import trail
 from server.audit.tables import AuditRow
 from server.errors import NotFound
 from server.grading import keys, results, runs
+from server.grading.marking import SlotKey
 from server.grading.results import SummaryRow, summary_rows
 from server.grading.tables import ItemMark, MarkingRun, Result
 from server.keyring import Keyring
@@ -18,12 +19,9 @@ class ItemLine:
     """One item: what was answered, what the key was, what it was worth. Option ids in canonical order."""
 
     slot: int
-    kind: str
-    response: tuple[int, ...]
-    correct: tuple[int, ...]
-    cancelled: bool
+    response: tuple[int | str, ...]
+    key: SlotKey
     marks: int
-    full: int
 
 
 @dataclass(frozen=True)
@@ -64,19 +62,7 @@ def candidate_result(db: Session, keyring: Keyring, exam_session_id: int, entry_
         .where(ItemMark.exam_session_id == exam_session_id, ItemMark.run_no == run.no, ItemMark.entry_no == entry_no)
         .order_by(col(ItemMark.slot))
     ).all()
-    items = [
-        ItemLine(
-            mark.slot,
-            key.slots[mark.slot].kind,
-            tuple(mark.response),
-            key.slots[mark.slot].correct,
-            key.slots[mark.slot].cancelled,
-            mark.marks,
-            key.slots[mark.slot].marks,
-        )
-        for mark in marks
-        if key is not None
-    ]
+    items = [ItemLine(mark.slot, tuple(mark.response), key.slots[mark.slot], mark.marks) for mark in marks if key is not None]
     return CandidateResult(
         row=row,
         run=run,

@@ -7,6 +7,7 @@ from cryptography.exceptions import InvalidTag
 from msgspec import DecodeError
 from sqlmodel import Session, col, select
 
+from itembank.items import letter
 from server.grading import keys, runs
 from server.grading.marking import MarkingError, MarkingRules
 from server.grading.tables import ItemMark, MarkingRun, Result
@@ -132,7 +133,8 @@ def _compare_marks(db: Session, run: MarkingRun, wanted: dict[tuple[int, int], A
     return found
 
 
-def _mark(row: tuple[list[int], int] | None) -> str:
+def _mark(row: tuple[list[int | str], int] | None) -> str:
     if row is None:
         return "-"
-    return f"{''.join(chr(64 + option) for option in row[0]) or '-'} {row[1] / 100:g}"
+    said = "".join(letter(one) if isinstance(one, int) else f"“{one}”" for one in row[0])
+    return f"{said or '-'} {row[1] / 100:g}"

@@ -13,7 +13,7 @@ from sqlmodel import Session, col, select
 
 from itembank import keys as bank_keys
 from itembank.errors import InvalidItem
-from itembank.items import ItemBody, check_key, write_key
+from itembank.items import ItemBody, ItemKeyData, check_key, with_unit
 from itembank.tables import FormSlot, ItemVersion
 from server.audit import trail
 from server.audit.trail import Actor
@@ -32,16 +32,16 @@ CANCEL: Final = "cancel"
 
 @dataclass(frozen=True)
 class Wish:
-    """What is to be mended. `correct` is None for a cancellation."""
+    """What is to be mended. `key` is None for a cancellation."""
 
     form_id: int
     slot: int
-    correct: tuple[int, ...] | None
+    key: ItemKeyData | None
 
     @property
     def kind(self) -> str:
         """new_key or cancel."""
-        return CANCEL if self.correct is None else NEW_KEY
+        return CANCEL if self.key is None else NEW_KEY
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,10 @@ class Slot:
     item_version_id: int
     kind: str
     options: tuple[int, ...]
+    lines: int = 0
+    """Lines to match."""
+    blanks: int = 0
+    unit: str = ""
 
 
 def get_slot(db: Session, exam_session_id: int, form_id: int, slot: int) -> Slot:
@@ -67,7 +71,8 @@ def get_slot(db: Session, exam_session_id: int, form_id: int, slot: int) -> Slot
         raise NotFound
     version_id, raw = found
     body = ItemBody.model_validate(raw)
-    return Slot(form_id, slot, version_id, body.kind, tuple(option.id for option in body.options))
+    ids = tuple(option.id for option in body.options)
+    return Slot(form_id, slot, version_id, body.kind, ids, len(body.prompts), body.blanks, body.unit)
 
 
 def check_wish(db: Session, keyring: Keyring, exam_session_id: int, wish: Wish) -> MarkingRun:
@@ -76,7 +81,7 @@ def check_wish(db: Session, keyring: Keyring, exam_session_id: int, wish: Wish) 
     run = _require_correctable(db, exam_session_id)
     form_key = keys.of_run(db, keyring, exam_session_id, run.no)[wish.form_id]
     now_key = form_key.slots[wish.slot]
-    if wish.correct is None:
+    if wish.key is None:
         if now_key.cancelled:
             raise Conflict(_("This item is cancelled already."))
         if sum(not key.cancelled for key in form_key.slots.values()) == 1:
@@ -84,10 +89,10 @@ def check_wish(db: Session, keyring: Keyring, exam_session_id: int, wish: Wish) 
         return run
     body = db.get(ItemVersion, slot.item_version_id)
     assert body is not None
-    problems = check_key(ItemBody.model_validate(body.body), write_key(wish.correct))
+    problems = check_key(ItemBody.model_validate(body.body), wish.key)
     if problems:
         raise Invalid(fields=[FieldError("correct", p.problem.msgid, tuple(p.problem.params.items())) for p in problems])
-    if wish.correct == now_key.correct and not now_key.cancelled:
+    if with_unit(wish.key, slot.unit) == now_key.answer and not now_key.cancelled:
         raise Invalid(fields=[FieldError("correct", _("This is the key already in force."))])
     return run
 
@@ -116,7 +121,9 @@ def preview(db: Session, keyring: Keyring, exam_session_id: int, wish: Wish) -> 
     run = check_wish(db, keyring, exam_session_id, wish)
     how = MarkingRules(**run.rules)
     old_key = keys.of_run(db, keyring, exam_session_id, run.no)[wish.form_id]
-    new_key = old_key.with_slot(wish.slot, correct=wish.correct, cancelled=wish.correct is None)
+    unit = get_slot(db, exam_session_id, wish.form_id, wish.slot).unit
+    wanted = None if wish.key is None else with_unit(wish.key, unit)
+    new_key = old_key.with_slot(wish.slot, key=wanted, cancelled=wish.key is None)
     given = _responses(db, exam_session_id, run.no, old_key)
     found = []
     for row in summary_rows(db, exam_session_id):
@@ -132,7 +139,7 @@ def _change(row: SummaryRow, total: int | None, passed: bool) -> Change:
     return Change(row.no, row.admission_no, row.name, row.form_label, row, SummaryRow(**values))
 
 
-def _responses(db: Session, exam_session_id: int, run_no: int, key: FormKey) -> dict[int, dict[int, list[int]]]:
+def _responses(db: Session, exam_session_id: int, run_no: int, key: FormKey) -> dict[int, dict[int, list[int | str]]]:
     """Entry -> slot -> response of everyone marked on one form in a run."""
     rows = db.exec(
         select(ItemMark.entry_no, ItemMark.slot, ItemMark.response)
@@ -148,7 +155,7 @@ def _responses(db: Session, exam_session_id: int, run_no: int, key: FormKey) -> 
             Result.form_id == key.form_id,
         )
     ).all()
-    found: dict[int, dict[int, list[int]]] = {}
+    found: dict[int, dict[int, list[int | str]]] = {}
     for entry_no, slot, response in rows:
         found.setdefault(entry_no, {})[slot] = list(response)
     return found
@@ -161,7 +168,7 @@ def propose(db: Session, keyring: Keyring, exam_session_id: int, wish: Wish, *, 
         raise Invalid(fields=[FieldError("reason", _("Say why: what is wrong, and which source shows it."))])
     highest = db.exec(select(func.max(KeyCorrection.no)).where(KeyCorrection.exam_session_id == exam_session_id)).one()
     no = (highest or 0) + 1
-    sealed = keys.seal_choice(keyring, exam_session_id, no, wish.correct) if wish.correct is not None else b""
+    sealed = keys.seal_choice(keyring, exam_session_id, no, wish.key) if wish.key is not None else b""
     values = {
         "exam_session_id": exam_session_id,
         "no": no,
@@ -243,10 +250,10 @@ def _put_in_force(
     freeze.require(freeze.of_item_version(db, version_id))
     by, why = row.proposed_by, row.reason
     try:
-        if wish.correct is None:
+        if wish.key is None:
             bank_keys.cancel_item(db, keyring, version_id, by=by, second_by=second_by, reason=why, now=now)
         else:
-            bank_keys.correct_key(db, keyring, version_id, wish.correct, by=by, second_by=second_by, reason=why, now=now)
+            bank_keys.correct_key(db, keyring, version_id, wish.key, by=by, second_by=second_by, reason=why, now=now)
     except InvalidItem:
         raise Conflict(_("The item bank refuses this key for this item.")) from None
     except bank_keys.SecondPersonNeeded:

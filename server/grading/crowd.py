@@ -1,4 +1,4 @@
-"""Marking very many sittings of one form at once, for analysis and what-if: the same rules, read from a table. Pure numpy.
+"""Marking very many sittings of one form of choices at once, for analysis and what-if: the same rules, from a table. Pure numpy.
 
 A response is a bit mask over the options as they stand (bit 0: the first). For each slot every mask there can be is marked once
 by `marking.item_marks`; the rest is looking up. Results of record come from `marking.mark`, which also names them by digest.
@@ -9,7 +9,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from server.grading.marking import FormKey, MarkingRules, item_marks, total_of
+from itembank.items import Answer, kind_of
+from server.grading.marking import FormKey, MarkingError, MarkingRules, item_marks, total_of
 
 Masks = NDArray[np.uint8]
 
@@ -23,6 +24,8 @@ def mark_many(
     """
     marks = np.empty(answers.shape, dtype=np.int16, order="F")
     for column, slot in enumerate(sorted(key.slots)):
+        if kind_of(key.slots[slot].kind).answer != Answer.CHOICE:
+            raise MarkingError(f"slot {slot} of form {key.form_id} is not answered by choosing options")
         ids = options[slot]
         chosen = [tuple(sorted(o for bit, o in enumerate(ids) if mask >> bit & 1)) for mask in range(1 << len(ids))]
         table = np.array([item_marks(one, key.slots[slot], rules) for one in chosen], dtype=np.int16)

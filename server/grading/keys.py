@@ -4,15 +4,17 @@ The only callers are `runs`, `corrections`, `checks`, `candidates` and `work`, a
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 from sqlmodel import Session, col, select
 
 from itembank import sealing
+from itembank.items import ItemKeyData
 from itembank.keys import key_package
 from itembank.tables import Form
 from server.errors import Conflict
-from server.grading.marking import FormKey, SlotKey
+from server.grading.marking import ANSWER_FIELDS, FormKey, SlotKey
 from server.grading.tables import MarkingKey
 from server.pages import _
 
@@ -28,9 +30,7 @@ def forms_of(db: Session, paper_set_id: int | None) -> dict[int, str]:
 def read(db: Session, keyring: sealing.Keyring, form_id: int) -> FormKey:
     """The keys in force for one form. Errors of the item bank pass through."""
     package = key_package(db, form_id, keyring)
-    slots = {
-        int(slot): SlotKey(key.kind, tuple(sorted(key.correct)), key.marks, key.cancelled) for slot, key in package.keys.items()
-    }
+    slots = {int(slot): SlotKey(**key.model_dump()) for slot, key in package.keys.items()}
     return FormKey(package.form_id, package.form_digest, package.key_version, slots)
 
 
@@ -39,9 +39,21 @@ def seal(keyring: sealing.Keyring, exam_session_id: int, run_no: int, key: FormK
     plain = {
         "form_digest": key.form_digest,
         "version": key.version,
-        "slots": [[slot, k.kind, list(k.correct), k.marks, k.cancelled] for slot, k in sorted(key.slots.items())],
+        "slots": [_row(slot, k) for slot, k in sorted(key.slots.items())],
     }
     return keyring.seal(sealing.ANSWER_KEY, sealing.canonical_json(plain), _aad(exam_session_id, run_no, key.form_id))
+
+
+def _row(slot: int, key: SlotKey) -> list[Any]:
+    """Option ids stand in every row; what other kinds have besides is a sixth element where there is any."""
+    row = [slot, key.kind, list(key.correct), key.marks, key.cancelled]
+    rest = _plain(key.answer)
+    del rest["correct"]
+    return [*row, rest] if rest else row
+
+
+def _plain(key: ItemKeyData) -> dict[str, Any]:
+    return key.model_dump(mode="json", exclude={"rationale_html"})
 
 
 def of_run(db: Session, keyring: sealing.Keyring, exam_session_id: int, run_no: int) -> Mapping[int, FormKey]:
@@ -53,21 +65,26 @@ def of_run(db: Session, keyring: sealing.Keyring, exam_session_id: int, run_no: 
 def _open(keyring: sealing.Keyring, row: MarkingKey) -> FormKey:
     aad = _aad(row.exam_session_id, row.run_no, row.form_id)
     plain = msgspec.json.decode(keyring.open(sealing.ANSWER_KEY, row.sealed, aad))
-    slots = {slot: SlotKey(kind, tuple(correct), marks, gone) for slot, kind, correct, marks, gone in plain["slots"]}
+    slots = {slot: _slot(*said) for slot, *said in plain["slots"]}
     return FormKey(row.form_id, plain["form_digest"], plain["version"], slots)
+
+
+def _slot(kind: str, correct: list[int], marks: int, cancelled: bool, rest: dict[str, Any] | None = None) -> SlotKey:
+    key = ItemKeyData(correct=tuple(correct), **(rest or {}))
+    return SlotKey(kind, marks=marks, cancelled=cancelled, **{name: getattr(key, name) for name in ANSWER_FIELDS})
 
 
 def _aad(exam_session_id: int, run_no: int, form_id: int) -> bytes:
     return f"marking_key:{exam_session_id}:{run_no}:{form_id}".encode()
 
 
-def seal_choice(keyring: sealing.Keyring, exam_session_id: int, no: int, correct: tuple[int, ...]) -> bytes:
+def seal_choice(keyring: sealing.Keyring, exam_session_id: int, no: int, key: ItemKeyData) -> bytes:
     """The key a correction proposes."""
-    plain = sealing.canonical_json(list(correct))
+    plain = sealing.canonical_json(_plain(key))
     return keyring.seal(sealing.ANSWER_KEY, plain, f"key_correction:{exam_session_id}:{no}".encode())
 
 
-def open_choice(keyring: sealing.Keyring, exam_session_id: int, no: int, sealed: bytes) -> tuple[int, ...]:
-    """What `seal_choice` sealed."""
-    plain = keyring.open(sealing.ANSWER_KEY, sealed, f"key_correction:{exam_session_id}:{no}".encode())
-    return tuple(msgspec.json.decode(plain))
+def open_choice(keyring: sealing.Keyring, exam_session_id: int, no: int, sealed: bytes) -> ItemKeyData:
+    """What `seal_choice` sealed; before there were other kinds, a list of option ids."""
+    plain = msgspec.json.decode(keyring.open(sealing.ANSWER_KEY, sealed, f"key_correction:{exam_session_id}:{no}".encode()))
+    return ItemKeyData(correct=plain) if isinstance(plain, list) else ItemKeyData.model_validate(plain)

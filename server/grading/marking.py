@@ -10,6 +10,14 @@ The rules, version 1:
   marks: a non-empty proper subset of the key (少选, nothing wrong chosen) gives half the marks, rounded down to a
   hundredth: the rule 「选对但不全得一半分」 of the national examinations. "So much per option" would need marks per
   option in the blueprint.
+- *ordering*: the marks when all options stand in the order of the key, else 0.
+- *matching*: the marks when every line has the option the key gives it; with part marks otherwise the share of right lines.
+- *fill_in*: the marks when the text of every blank is, in the normal form of `itembank.items.forms`, one of those accepted;
+  with part marks otherwise the share of right blanks.
+- *numeric*: the marks when what was typed is a number (thousands commas, spaces and an accepted unit behind it aside) no
+  further from the key than the tolerance, reckoned exactly; anything else is wrong.
+- a share is rounded down to a hundredth. An answer of a shape the kind does not have (texts for a choice, a list of another
+  length) is wrong, never an error.
 - blank: 0.
 - a cancelled item, `full_marks`: everyone who sat gets its marks, blank or not (全员给分).
 - a cancelled item, `leave_out`: nobody gets marks for it, and the sum is scaled up to the full marks of the paper:
@@ -20,15 +28,23 @@ The rules, version 1:
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from typing import Final, Literal
 
+from itembank.items import Answer, ItemKeyData, kind_of, number_of, text_form
 from itembank.sealing import digest
 
 RULE_VERSION: Final = 1
 
+ANSWER_FIELDS: Final = ("correct", "accepted", "number", "tolerance", "units")
+"""What a key of any kind is made of."""
+
 State = Literal["marked", "absent", "voided"]
-Responses = Mapping[int, Iterable[int]]
-"""Slot -> ids of the chosen options; a slot that is missing is blank."""
+Responses = Mapping[int, Iterable[int | str]]
+"""Slot -> the answer as the journal has it (ids or texts); a slot that is missing is blank."""
+
+Response = tuple[int | str, ...]
+"""One answer in normal form: ids or texts, never both; () is blank."""
 
 
 class MarkingError(Exception):
@@ -56,12 +72,21 @@ class MarkingRules:
 
 @dataclass(frozen=True)
 class SlotKey:
-    """The key of one slot. `marks` in hundredths."""
+    """The key of one slot, as `ItemKeyData` has it by kind. `marks` in hundredths."""
 
     kind: str
     correct: tuple[int, ...]
     marks: int
     cancelled: bool = False
+    accepted: tuple[tuple[str, ...], ...] = ()
+    number: str = ""
+    tolerance: str = ""
+    units: tuple[str, ...] = ()
+
+    @property
+    def answer(self) -> ItemKeyData:
+        """The key without marks."""
+        return ItemKeyData(**{name: getattr(self, name) for name in ANSWER_FIELDS})
 
 
 @dataclass(frozen=True)
@@ -78,10 +103,10 @@ class FormKey:
         """Full marks of the paper, cancelled items included."""
         return sum(key.marks for key in self.slots.values())
 
-    def with_slot(self, slot: int, *, correct: tuple[int, ...] | None = None, cancelled: bool = False) -> "FormKey":
+    def with_slot(self, slot: int, *, key: ItemKeyData | None = None, cancelled: bool = False) -> "FormKey":
         """The keys as they would be after correcting (or cancelling) one slot: the next version."""
-        old = self.slots[slot]
-        new = replace(old, correct=old.correct if correct is None else tuple(sorted(set(correct))), cancelled=cancelled)
+        values = {} if key is None else {name: getattr(key, name) for name in ANSWER_FIELDS}
+        new = replace(self.slots[slot], cancelled=cancelled, **values)
         return replace(self, version=self.version + 1, slots={**self.slots, slot: new})
 
 
@@ -96,16 +121,63 @@ class MarkedSitting:
     digest: str
 
 
-def normal(responses: Responses) -> dict[int, tuple[int, ...]]:
-    """Responses in their one form: options ascending without repeats, blanks left out, slots ascending."""
-    tidy = {slot: tuple(sorted(set(chosen))) for slot, chosen in responses.items()}
-    return {slot: tidy[slot] for slot in sorted(tidy) if tidy[slot]}
+def normal(responses: Responses, key: FormKey | None = None) -> dict[int, Response]:
+    """Responses in their one form: slots ascending, blanks left out, chosen options ascending without repeats.
+
+    Answers to slots of other kinds in `key` stay as they are, or are blank where the kind has no such answers.
+    """
+    slots = {} if key is None else key.slots
+    tidy = {slot: _tidy(responses[slot], slots[slot].kind if slot in slots else "single") for slot in sorted(responses)}
+    return {slot: given for slot, given in tidy.items() if given}
 
 
-def item_marks(chosen: tuple[int, ...], key: SlotKey, rules: MarkingRules) -> int:
-    """Hundredths for one item; `chosen` ascending without repeats."""
+def _tidy(given: Iterable[int | str], kind: str) -> Response:
+    answer, sent = kind_of(kind).answer, tuple(given)
+    if answer in (Answer.TEXTS, Answer.NUMBER):
+        return sent if all(isinstance(one, str) for one in sent) and any(map(str.strip, map(str, sent))) else ()
+    ids = tuple(one for one in sent if isinstance(one, int))
+    if len(ids) < len(sent) or not any(ids):
+        return ()
+    if answer != Answer.CHOICE:
+        return ids
+    return tuple(sorted(set(ids))) if all(ids) else ()
+
+
+def item_marks(chosen: Response, key: SlotKey, rules: MarkingRules) -> int:
+    """Hundredths for one item; `chosen` in normal form."""
     if key.cancelled:
         return key.marks if rules.cancelled_item == "full_marks" else 0
+    if kind_of(key.kind).answer == Answer.CHOICE:
+        return _choice_marks(chosen, key, rules)
+    right = right_parts(chosen, key)
+    if right and all(right):
+        return key.marks
+    return key.marks * sum(right) // len(right) if right and rules.multiple_choice == "part_marks" else 0
+
+
+def right_parts(chosen: Response, key: SlotKey) -> list[bool]:
+    """Part by part (blank, line to match; one for an order or a number) whether it is right. Not for choices."""
+    answer = kind_of(key.kind).answer
+    if answer == Answer.ORDER:
+        return [chosen == key.correct]
+    if answer == Answer.NUMBER:
+        return [len(chosen) == 1 and _is_near(str(chosen[0]), key)]
+    parts = len(key.correct if answer == Answer.PAIRS else key.accepted)
+    if len(chosen) != parts:
+        return [False] * parts
+    if answer == Answer.PAIRS:
+        return [given == wanted for given, wanted in zip(chosen, key.correct, strict=True)]
+    return [text_form(str(given)) in map(text_form, wanted) for given, wanted in zip(chosen, key.accepted, strict=True)]
+
+
+def _is_near(typed: str, key: SlotKey) -> bool:
+    given, wanted, tolerance = number_of(typed, key.units), number_of(key.number), number_of(key.tolerance)
+    if given is None or wanted is None or tolerance is None:
+        return False
+    return abs(Fraction(given) - Fraction(wanted)) <= Fraction(tolerance)
+
+
+def _choice_marks(chosen: Response, key: SlotKey, rules: MarkingRules) -> int:
     if key.kind != "multiple":
         return key.marks if len(chosen) == 1 and chosen[0] in key.correct else 0
     if chosen == key.correct:
@@ -128,7 +200,7 @@ def total_of(marks: Mapping[int, int], key: FormKey, rules: MarkingRules) -> int
 
 def mark(responses: Responses, key: FormKey, rules: MarkingRules) -> MarkedSitting:
     """Mark a sitting that took place. Raises `MarkingError`."""
-    given = normal(responses)
+    given = normal(responses, key)
     strange = given.keys() - key.slots.keys()
     if strange:
         raise MarkingError(f"responses to slots {sorted(strange)} that form {key.form_id} does not have")

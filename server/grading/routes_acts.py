@@ -12,6 +12,7 @@ from server.db import reading, transaction
 from server.errors import AppError, Conflict, FieldError, Invalid
 from server.grading import corrections, duty, keys, publishing, results, rules, runs
 from server.grading.corrections import Wish
+from server.grading.typed_key import NOTHING, TypedKey, typed_key
 from server.grading.view import frame, own
 from server.pages import page, redirect, translate
 
@@ -60,6 +61,7 @@ class Draft:
     slot: int
     wish: Wish | None = None
     reason: str = ""
+    typed: TypedKey = NOTHING
     problems: tuple[FieldError, ...] = ()
     changes: list[results.Change] | None = None
 
@@ -76,6 +78,7 @@ def _form(request: Request, who: Staff, exam_session_id: int, draft: Draft) -> R
             of_form = keys.of_run(db, state.keyring, exam_session_id, run.no)[draft.form_id]
             context["old"] = of_form.slots[draft.slot]
     context |= {"form_id": draft.form_id, "wish": draft.wish, "reason": draft.reason, "changes": draft.changes}
+    context["typed"] = draft.typed
     context["problems"] = [translate(one.message, **dict(one.params)) for one in draft.problems]
     return page(request, "grading/correction_new.html", status=422 if draft.problems else 200, **context)
 
@@ -92,23 +95,24 @@ def correction_preview(
     form_id: Annotated[int, Form()],
     slot: Annotated[int, Form()],
     kind: Annotated[Literal["new_key", "cancel"], Form()],
-    correct: Annotated[list[int] | None, Form()] = None,
+    typed: Annotated[TypedKey, Depends(typed_key)],
     reason: Annotated[str, Form(max_length=500)] = "",
 ) -> Response:
     """Who would change; stores nothing."""
-    wish = _wish(form_id, slot, kind, correct)
     state = request.app.state
     try:
         with reading(state.dbs) as db:
             own(db, who, exam_session_id)
+            wish = _wish(db, exam_session_id, form_id, slot, kind, typed)
             changes = corrections.preview(db, state.keyring, exam_session_id, wish)
     except Invalid as error:
-        return _form(request, who, exam_session_id, Draft(form_id, slot, wish, reason, tuple(error.fields)))
-    return _form(request, who, exam_session_id, Draft(form_id, slot, wish, reason, changes=changes))
+        return _form(request, who, exam_session_id, Draft(form_id, slot, wish, reason, typed, tuple(error.fields)))
+    return _form(request, who, exam_session_id, Draft(form_id, slot, wish, reason, typed, changes=changes))
 
 
-def _wish(form_id: int, slot: int, kind: str, correct: list[int] | None) -> Wish:
-    return Wish(form_id, slot, None if kind == corrections.CANCEL else tuple(sorted(set(correct or []))))
+def _wish(db: Session, exam_session_id: int, form_id: int, slot: int, kind: str, typed: TypedKey) -> Wish:
+    item_kind = corrections.get_slot(db, exam_session_id, form_id, slot).kind
+    return Wish(form_id, slot, None if kind == corrections.CANCEL else typed.key(item_kind))
 
 
 @router.post("/corrections")
@@ -119,17 +123,18 @@ def correction_propose(
     form_id: Annotated[int, Form()],
     slot: Annotated[int, Form()],
     kind: Annotated[Literal["new_key", "cancel"], Form()],
-    correct: Annotated[list[int] | None, Form()] = None,
+    typed: Annotated[TypedKey, Depends(typed_key)],
     reason: Annotated[str, Form(max_length=500)] = "",
 ) -> Response:
     """Put it before a second person."""
-    wish, state = _wish(form_id, slot, kind, correct), request.app.state
+    state = request.app.state
     try:
         with transaction(state.dbs) as db:
             own(db, who, exam_session_id)
+            wish = _wish(db, exam_session_id, form_id, slot, kind, typed)
             no = corrections.propose(db, state.keyring, exam_session_id, wish, by=who.actor, reason=reason, now=state.clock.now())
     except Invalid as error:
-        return _form(request, who, exam_session_id, Draft(form_id, slot, wish, reason, tuple(error.fields)))
+        return _form(request, who, exam_session_id, Draft(form_id, slot, wish, reason, typed, tuple(error.fields)))
     return redirect(request, f"/results/{exam_session_id}/corrections/{no}")
 
 

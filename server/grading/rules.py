@@ -80,7 +80,8 @@ def publishing_refusal(state: str, *, run_no: int | None, corrections_open: int,
 class ItemFacts:
     """What is known of an item on one form.
 
-    `item_total` None: too few people, or no spread. `better`: option -> how many of the better half chose it.
+    `item_total` None: too few people, or no spread. `better`: option -> how many of the better half chose it; empty for kinds
+    where options are not chosen.
     """
 
     n: int
@@ -99,8 +100,8 @@ def flags(facts: ItemFacts, key: SlotKey) -> list[str]:
     if facts.n < FLAG_PEOPLE:
         return found
     best_wrong = max((n for option, n in facts.better.items() if option not in key.correct), default=0)
-    least_right = min(facts.better.get(option, 0) for option in key.correct)
-    if best_wrong >= least_right + max(FLAG_MARGIN, facts.n // 20):
+    least_right = min((facts.better.get(option, 0) for option in key.correct), default=0)
+    if facts.better and best_wrong >= least_right + max(FLAG_MARGIN, facts.n // 20):
         found.append(_("Possible wrong key: in the better half, a wrong option was chosen more often than a right one."))
     if facts.p is not None and facts.p < 0.2:
         found.append(_("Very hard: less than a fifth of the marks were won."))

@@ -22,7 +22,7 @@ from server.clock import Clock
 from server.db import Databases, reading, transaction
 from server.errors import Conflict, NotFound
 from server.grading import keys, rules
-from server.grading.marking import FormKey, MarkedSitting, MarkingError, MarkingRules, mark, normal, unmarked
+from server.grading.marking import FormKey, MarkedSitting, MarkingError, MarkingRules, Response, mark, normal, unmarked
 from server.grading.tables import ItemMark, KeyCorrection, MarkingKey, MarkingRun, Result
 from server.keyring import Keyring
 from server.pages import _
@@ -43,7 +43,7 @@ class MarkedEntry:
 
     entry_no: int
     form_id: int | None
-    responses: dict[int, tuple[int, ...]]
+    responses: dict[int, Response]
     sitting: MarkedSitting
 
 
@@ -157,12 +157,12 @@ def compute(
     }
     for entry_no, form_id, responses, state in sittings.responses(db, exam_session_id):
         if state == "voided":
-            entries[entry_no] = MarkedEntry(entry_no, form_id, normal(responses), unmarked("voided", how))
+            entries[entry_no] = MarkedEntry(entry_no, form_id, {}, unmarked("voided", how))
         elif state not in ("absent", "admitted", "waiting"):
             if form_id not in form_keys:
                 raise MarkingError(f"entry {entry_no} sat form {form_id}, which is not of this exam session's papers")
             found = mark(responses, form_keys[form_id], how)
-            entries[entry_no] = MarkedEntry(entry_no, form_id, normal(responses), found)
+            entries[entry_no] = MarkedEntry(entry_no, form_id, normal(responses, form_keys[form_id]), found)
     run = latest(db, exam_session_id)
     return Marking(
         institution_id=session.institution_id,

@@ -79,7 +79,7 @@ class MarkingKey(SQLModel, table=True):
 
 
 class ItemMark(SQLModel, table=True):
-    """得分: one item of one sitting in one run. `response`: option ids ascending, [] is blank."""
+    """得分: one item of one sitting in one run. `response`: as `marking.normal` gives it, ids or texts; [] is blank."""
 
     __tablename__ = "item_mark"
     __table_args__ = (_run_key(),)
@@ -88,7 +88,7 @@ class ItemMark(SQLModel, table=True):
     run_no: int = Field(primary_key=True)
     entry_no: int = Field(primary_key=True)
     slot: int = Field(primary_key=True)
-    response: list[int] = Field(sa_column=Column(JSON, nullable=False))
+    response: list[Any] = Field(sa_column=Column(JSON, nullable=False))
     marks: int
 
 

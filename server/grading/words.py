@@ -1,9 +1,10 @@
 """Words of this slice's pages: states, kinds, option letters, and why a run was made."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from itembank.items import KINDS
+from itembank.items import KINDS, Answer, ItemKeyData, kind_of, letter
+from server.grading.marking import SlotKey
 from server.pages import _, translate
 from server.registry.labels import LEVEL_WORDS
 
@@ -54,6 +55,37 @@ def letters(chosen: Iterable[int], kind: str) -> str:
     return "".join(chr(ord("A") + option - 1) for option in sorted(chosen)) or "–"
 
 
+def answer_words(response: Sequence[int | str], kind: str) -> str:
+    """An answer as people name it: AC; 正确; CAB in the order given; 1 B, 2 –; texts one after the other."""
+    answer = kind_of(kind).answer
+    if answer == Answer.CHOICE:
+        return letters((one for one in response if isinstance(one, int)), kind)
+    if answer == Answer.PAIRS:
+        return _listed(f"{line} {letter(int(option)) if option else '–'}" for line, option in enumerate(response, 1)) or "–"
+    if answer == Answer.ORDER:
+        return "".join(letter(int(option)) for option in response) or "–"
+    return _listed(str(text).strip() or "–" for text in response) or "–"
+
+
+WORDY: Final = frozenset({"fill_in", "numeric", "matching"})
+"""Kinds whose answers and keys are words rather than letters: they may be long."""
+
+
+def key_words(key: ItemKeyData | SlotKey, kind: str) -> str:
+    """A key likewise: accepted texts of a blank by / , a number with its tolerance and units."""
+    answer = kind_of(kind).answer
+    if answer == Answer.TEXTS:
+        return _listed(" / ".join(texts) for texts in key.accepted)
+    if answer == Answer.NUMBER:
+        near = f" ± {key.tolerance}" if key.tolerance not in ("", "0") else ""
+        return f"{key.number}{near} {' / '.join(key.units)}".strip()
+    return answer_words(key.correct, kind)
+
+
+def _listed(parts: Iterable[str]) -> str:
+    return translate(_("; ")).join(parts)
+
+
 def kind_name(kind: str) -> str:
     """The item kind in the reader's language."""
     return translate(KINDS[kind].name) if kind in KINDS else kind
@@ -85,6 +117,9 @@ def context() -> dict[str, Any]:
         "VERBS": VERBS,
         "LEVEL_WORDS": LEVEL_WORDS,
         "letters": letters,
+        "answer_words": answer_words,
+        "key_words": key_words,
+        "WORDY": WORDY,
         "kind_name": kind_name,
         "percent": percent,
         "figure": figure,

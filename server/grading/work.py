@@ -6,7 +6,7 @@ from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
-from itembank.items import ItemBody
+from itembank.items import Answer, ItemBody, kind_of
 from itembank.statistics import classical
 from itembank.tables import FormSlot, ItemVersion
 from server import jobs
@@ -14,8 +14,8 @@ from server.audit.trail import SYSTEM
 from server.clock import Clock
 from server.db import Databases, reading, transaction
 from server.errors import Conflict
-from server.grading import duty, keys, rules, runs, statistics_work
-from server.grading.marking import FormKey
+from server.grading import duty, frequent, keys, rules, runs, statistics_work
+from server.grading.marking import FormKey, Response
 from server.grading.tables import ItemMark, MarkingRun, Result, RunFigures
 from server.jobs import JobContext
 from server.keyring import Keyring
@@ -77,7 +77,8 @@ def store_figures(dbs: Databases, keyring: Keyring, clock: Clock, exam_session_i
 def figures_of(db: Session, keyring: Keyring, exam_session_id: int, run_no: int) -> dict[str, Any]:
     """The body of `RunFigures`: `{forms: [{form_id, label, n, mean_marks, sd_marks, alpha, sem_marks, items}]}`.
 
-    An item: `{slot, kind, full, cancelled, n, better_n, p, item_total, blank, options: [{option, all, better}], flags}`.
+    An item: `{slot, kind, full, cancelled, n, better_n, p, item_total, blank, options: [{option, all, better}], flags}`; where
+    options are not chosen `options` is empty and `parts` says what was answered most (`frequent.parts`).
     A figure is `{value}`, `{too_few: [n, needed]}` or `{no_spread: n}`. Voided and absent candidates are left out;
     cancelled items take no part.
     """
@@ -103,7 +104,7 @@ def _form(db: Session, run: MarkingRun, form: dict[str, Any], key: FormKey) -> d
     return body | {"items": [_item(slot, key, sheets, counted, per_item.get(slot), offered) for slot in sorted(key.slots)]}
 
 
-Sheet = dict[int, tuple[tuple[int, ...], int]]
+Sheet = dict[int, tuple[Response, int]]
 """Slot -> (response, marks) of one candidate."""
 
 
@@ -143,18 +144,20 @@ def _item(
     slot_key = key.slots[slot]
     responses = [sheet[slot][0] for sheet in sheets]
     better = rules.better_half([sum(sheet[other][1] for other in counted if other != slot) for sheet in sheets])
+    by_choice = kind_of(slot_key.kind).answer == Answer.CHOICE
     chosen = {
         option: {
             "option": option,
             "all": sum(option in response for response in responses),
             "better": sum(option in responses[n] for n in better),
         }
-        for option in offered[slot]
+        for option in (offered[slot] if by_choice else ())
     }
     p = found.p if found and isinstance(found.p, float) else None
     item_total = found.item_total if found and isinstance(found.item_total, float) else None
     facts = rules.ItemFacts(len(sheets), p, item_total, {option: row["better"] for option, row in chosen.items()})
-    return {
+    more = {} if by_choice else {"parts": frequent.parts(responses, better, slot_key)}
+    return more | {
         "slot": slot,
         "kind": slot_key.kind,
         "full": slot_key.marks,

@@ -1,16 +1,19 @@
 """Operations the writer kept apart: from a fenced page, after the end, too late, or in two versions.
 
-The desk sees whose they are, when they came and why, and what they say as the candidate saw it: question number and option
-letters, never a text or a key. What is counted is handed from the table to the writer as it was stored.
+The desk sees whose they are, when they came and why, and what they say as the candidate saw it: question number, option letters
+or the words typed, never a question's text or a key. What is counted is handed from the table to the writer as it was stored.
 """
 
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlmodel import Session, col, select
 
+from itembank.items import KINDS, letter
+from itembank.tables import FormSlot, ItemVersion
 from server.audit.trail import Actor
 from server.errors import NotFound
 from server.monitor import acts
@@ -21,7 +24,7 @@ from server.pages import _
 from server.sitting import admission
 from server.sitting import events as ev
 from server.sitting.commands import StaffCommand
-from server.sitting.tables import JournalEvent, QuarantinedOperation
+from server.sitting.tables import JournalEvent, QuarantinedOperation, SittingRow
 
 WHY: dict[str, str] = {
     "late": _("Came after the closing time"),
@@ -35,7 +38,9 @@ WHY: dict[str, str] = {
 
 @dataclass(frozen=True)
 class KeptOperation:
-    """One operation in words: `question` as numbered on the candidate's screen, `letters` as seen there ("" = blank)."""
+    """One operation in words: `question` as numbered on the candidate's screen, `letters` as seen there, or the words typed
+    ("" = blank).
+    """
 
     name: str
     at: datetime
@@ -85,7 +90,11 @@ def listed(db: Session, scope: Scope) -> list[KeptGroup]:
     }
     found = {entry_no: rows for entry_no, rows in left.items() if rows}
     orders = _orders(db, scope.exam.id, list(found))
-    groups = [_group(people[entry_no], rows, orders.get(entry_no, [])) for entry_no, rows in found.items()]
+    in_order = _in_order(db, scope.exam.id, list(found))
+    groups = [
+        _group(people[entry_no], rows, orders.get(entry_no, []), in_order.get(entry_no, set()))
+        for entry_no, rows in found.items()
+    ]
     return sorted(groups, key=lambda group: group.last_at, reverse=True)
 
 
@@ -99,22 +108,44 @@ def _orders(db: Session, exam_session_id: int, entry_nos: list[int]) -> dict[int
     return {entry_no: ev.read(body, b"").data["order"] for entry_no, body in db.execute(opened)}
 
 
-def in_words(content: dict[str, Any], order: list[Any]) -> tuple[str, int | None, str]:
-    """Kind, question number and option letters of an operation, as seen by the candidate."""
+def _in_order(db: Session, exam_session_id: int, entry_nos: list[int]) -> dict[int, set[int]]:
+    """Entry number -> the slots of that candidate's form whose answers say something by their order."""
+    sequences = [code for code, kind in KINDS.items() if kind.keeps_order]
+    rows = db.execute(
+        select(col(SittingRow.entry_no), col(FormSlot.slot))
+        .join(FormSlot, col(FormSlot.form_id) == col(SittingRow.form_id))
+        .join(ItemVersion, col(ItemVersion.id) == col(FormSlot.item_version_id))
+        .where(
+            col(SittingRow.exam_session_id) == exam_session_id,
+            col(SittingRow.entry_no).in_(entry_nos),
+            col(ItemVersion.kind).in_(sequences),
+        )
+    )
+    found: dict[int, set[int]] = defaultdict(set)
+    for entry_no, slot in rows:
+        found[entry_no].add(slot)
+    return found
+
+
+def in_words(content: dict[str, Any], order: list[Any], in_order: Collection[int] = ()) -> tuple[str, int | None, str]:
+    """Kind, question number and answer of an operation, as seen by the candidate; `in_order`: slots answered by a sequence."""
     kind = next(name for name in ("value", "flag", "report", "submit") if name in content)
     place = next((at for at, (slot, _options) in enumerate(order) if slot == content.get("item")), None)
     if place is None:
         return kind, None, ""
-    options = order[place][1]
-    chosen = [chr(ord("A") + options.index(option)) for option in content.get("value", ()) if option in options]
-    return kind, place + 1, "".join(sorted(chosen))
+    options, given = order[place][1], content.get("value", ())
+    if any(isinstance(one, str) for one in given):
+        return kind, place + 1, " / ".join(str(one) or "–" for one in given)
+    if content["item"] in in_order:
+        return kind, place + 1, "".join(letter(options.index(one) + 1) if one in options else "–" for one in given)
+    return kind, place + 1, "".join(sorted(letter(options.index(option) + 1) for option in given if option in options))
 
 
-def _group(target: Target, rows: list[Any], order: list[Any]) -> KeptGroup:
+def _group(target: Target, rows: list[Any], order: list[Any], in_order: Collection[int]) -> KeptGroup:
     reasons = tuple(sorted({WHY.get(row.reason, row.reason) for row in rows}))
     names = [f"{row.epoch}.{row.op}.{row.digest}" for row in rows]
     operations = tuple(
-        KeptOperation(name, row.at, WHY.get(row.reason, row.reason), *in_words(row.content, order))
+        KeptOperation(name, row.at, WHY.get(row.reason, row.reason), *in_words(row.content, order, in_order))
         for name, row in zip(names, rows, strict=True)
     )
     return KeptGroup(target, len(rows), rows[0].at, rows[-1].at, reasons, names, operations)

@@ -4,7 +4,7 @@ Times are Unix milliseconds of the server's clock, durations milliseconds. Staff
 that need two people carry `second`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, Protocol
 
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -17,6 +17,9 @@ Key = tuple[int, int]
 
 Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 """Numbers from outside: no larger than the databases' integers."""
+
+Text = Annotated[str, Meta(max_length=200)]
+"""What may be typed into one blank."""
 
 
 class Who(Protocol):
@@ -50,12 +53,14 @@ class Terms(Struct, frozen=True):
 class Op(Struct, frozen=True, forbid_unknown_fields=True):
     """One operation of a candidate: exactly one of value, flag, report, submit (checked by `rules.shape_problem`).
 
+    `value`: option ids (choice: ascending; ordering and matching: in the candidate's order, 0 for a line without one), or texts,
+    one a blank; not both; [] is no answer. Whether it fits the kind of the question only marking asks.
     `dt_ms` is how long before sending the change was made; it is kept, but is not part of the operation's identity.
     """
 
     op: Count
     item: Count = 0
-    value: Annotated[list[Count], Meta(max_length=32)] | UnsetType = UNSET
+    value: Annotated[Sequence[Count | Text], Meta(max_length=32)] | UnsetType = UNSET
     flag: bool | UnsetType = UNSET
     report: Annotated[str, Meta(max_length=500)] | UnsetType = UNSET
     submit: bool | UnsetType = UNSET

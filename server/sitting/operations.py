@@ -5,7 +5,10 @@ sitting past closing + grace takes none; they are kept apart, never thrown away.
 credited yet, a suspect clock) nothing is late: such operations are journaled as `held` and judged afterwards.
 """
 
-from typing import Any
+import re
+import unicodedata
+from collections.abc import Sequence
+from typing import Any, Final
 
 from msgspec import UNSET
 
@@ -18,7 +21,12 @@ from server.sitting.state import ENDED, OPEN
 MAX_OPS = 20
 MAX_REPORT = 500
 MAX_OPTION = 32
+MAX_TEXTS = 8
+MAX_TEXT = 200
 MAX_DT_MS = 86_400_000
+
+# What cannot be typed on purpose, nor shown to a person as it is: controls, line and paragraph ends, changes of direction.
+_UNSEEN: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
 def shape_problem(ops: list[Op]) -> bool:
@@ -42,11 +50,26 @@ def _content_problem(op: Op) -> bool:
     if op.item < 1:
         return True
     if op.value is not UNSET:
-        value = op.value
-        return any(not 1 <= option <= MAX_OPTION for option in value) or value != sorted(set(value))
+        return _value_problem(op.value)
     if op.report is not UNSET:
         return not 1 <= len(op.report.strip()) <= MAX_REPORT or "\x00" in op.report
     return False
+
+
+def _value_problem(value: Sequence[int | str]) -> bool:
+    """Ids or texts, not both, in bounds. A value that says nothing is written [] only, so that blank has one form."""
+    if value and type(value[0]) is str:
+        return len(value) > MAX_TEXTS or any(map(_text_problem, value)) or not any(value)
+    for option in value:
+        if type(option) is not int or not 0 <= option <= MAX_OPTION:
+            return True
+    return bool(value) and not any(value)
+
+
+def _text_problem(text: int | str) -> bool:
+    if type(text) is not str or len(text) > MAX_TEXT:
+        return True
+    return _UNSEEN.search(text) is not None or not unicodedata.is_normalized("NFC", text)
 
 
 def content(op: Op) -> dict[str, Any]:

@@ -79,10 +79,13 @@ class _Shape(Struct):
     sections: list[_Section]
 
 
+_TO_DRAW: Final = ("slot", "kind", "fixed_order", "stimulus")
+
+
 def release_of(body: bytes, key: bytes = b"") -> Release:
     """The release of a paper, from the JSON of its public package. Pure."""
     shape = msgspec.json.decode(body, type=_Shape)
-    items = [{name: item[name] for name in ("slot", "kind", "fixed_order")} | _ids(item) for item in shape.items]
+    items = [{name: item[name] for name in _TO_DRAW if name in item} | _ids(item) for item in shape.items]
     return Release(key, shape.digest, items, [section.count for section in shape.sections])
 
 

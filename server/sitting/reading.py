@@ -31,12 +31,12 @@ class Responses(NamedTuple):
 
     entry_no: int
     form_id: int | None
-    answers: dict[int, list[int]]
+    answers: dict[int, list[Any]]
     state: str
 
 
 def responses(db: Session, exam_session_id: int) -> Iterator[Responses]:
-    """Every sitting of an exam session with its answers (slot -> option ids, [] = blank), by entry number (I7).
+    """Every sitting of an exam session with its answers (slot -> option ids or texts, [] = blank), by entry number (I7).
 
     Folded from the journals: the last value of each slot, admitted late operations where they stand in the chain.
     """
@@ -50,7 +50,7 @@ def responses(db: Session, exam_session_id: int) -> Iterator[Responses]:
         yield Responses(entry_no, form_id, answers.get(entry_no, {}), end_kind or state)
 
 
-def _answers(db: Session, exam_session_id: int) -> dict[int, dict[int, list[int]]]:
+def _answers(db: Session, exam_session_id: int) -> dict[int, dict[int, list[Any]]]:
     found = db.execute(
         select(col(JournalEvent.entry_no), col(JournalEvent.body))
         .where(
@@ -60,7 +60,7 @@ def _answers(db: Session, exam_session_id: int) -> dict[int, dict[int, list[int]
         .order_by(col(JournalEvent.entry_no), col(JournalEvent.n))
         .execution_options(yield_per=CHUNK)
     )
-    answers: dict[int, dict[int, list[int]]] = {}
+    answers: dict[int, dict[int, list[Any]]] = {}
     for entry_no, body in found:
         data = ev.read(body, b"").data
         mine = answers.setdefault(entry_no, {})

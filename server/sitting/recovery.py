@@ -27,8 +27,8 @@ from server.sitting.operations import shape_problem
 from server.sitting.tokens import Pass
 
 FORMAT = "jikao-recovery-1"
-FILE_MAX = 262_144
-"""Bytes: a thousand operations are a quarter of it."""
+FILE_MAX = 2_097_152
+"""Bytes: a thousand operations with ids are a thirtieth of it, with typed words more."""
 OPS_MAX = 1_000
 
 _P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551

@@ -315,12 +315,12 @@ _CHANGES: dict[str, Callable[[Sitting, Event], None]] = {
 
 
 class Answers(Struct):
-    """What the candidate put down: slot -> option ids ([] = blank), flags, reported slots, the order as seen,
+    """What the candidate put down: slot -> option ids or texts ([] = blank), flags, reported slots, the order as seen,
     messages.
     """
 
     order: list[list[Any]]
-    values: dict[int, list[int]]
+    values: dict[int, list[Any]]
     flags: set[int]
     reports: list[tuple[int, str, int]]
     messages: list[dict[str, Any]]

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import select
 
+from itembank.items import write_key
 from server.audit.trail import SYSTEM, Actor, about
 from server.clock import FakeClock
 from server.db import Databases, reading, transaction
@@ -43,7 +44,7 @@ def decide(dbs: Databases, clock: FakeClock, keyring: Keyring, exam: World, no: 
 
 
 def wrong_key(exam: World) -> Wish:
-    return Wish(exam.forms["A"], 3, (2,))
+    return Wish(exam.forms["A"], 3, write_key((2,)))
 
 
 def test_preview_by_hand(dbs: Databases, clock: FakeClock, keyring: Keyring, exam: World) -> None:
@@ -119,17 +120,18 @@ def test_two_people(dbs: Databases, clock: FakeClock, keyring: Keyring, exam: Wo
 
 def test_what_cannot_be_proposed(dbs: Databases, clock: FakeClock, keyring: Keyring, exam: World) -> None:
     form = exam.forms["A"]
-    for wish in (Wish(form, 3, (1,)), Wish(form, 3, ()), Wish(form, 3, (1, 2)), Wish(form, 3, (9,)), Wish(form, 4, (1,))):
+    for slot, correct in ((3, (1,)), (3, ()), (3, (1, 2)), (3, (9,)), (4, (1,))):
+        wish = Wish(form, slot, write_key(correct))
         with pytest.raises(Invalid):
             propose(dbs, clock, keyring, exam, wish)
-    for wish in (Wish(form, 99, (1,)), Wish(9999, 1, (1,))):
+    for wish in (Wish(form, 99, write_key((1,))), Wish(9999, 1, write_key((1,)))):
         with pytest.raises(NotFound):
             propose(dbs, clock, keyring, exam, wish)
     with pytest.raises(Invalid), transaction(dbs) as db:
         corrections.propose(db, keyring, exam.exam_session_id, wrong_key(exam), by=FIRST, reason="  ", now=clock.now())
     propose(dbs, clock, keyring, exam, wrong_key(exam))
     with pytest.raises(Conflict, match="already waits"):
-        propose(dbs, clock, keyring, exam, Wish(form, 3, (3,)), by=SECOND)
+        propose(dbs, clock, keyring, exam, Wish(form, 3, write_key((3,))), by=SECOND)
 
 
 def test_the_proposed_key_is_sealed(dbs: Databases, clock: FakeClock, keyring: Keyring, exam: World) -> None:
@@ -187,7 +189,7 @@ def test_publishing_and_correcting_exclude_each_other(dbs: Databases, clock: Fak
     duty.mark_finished(dbs, keyring, clock)
     no = propose_publication(dbs, clock, exam)
     with pytest.raises(Conflict, match="Decline that proposal"):
-        propose(dbs, clock, keyring, exam, Wish(exam.forms["A"], 1, (2,)))
+        propose(dbs, clock, keyring, exam, Wish(exam.forms["A"], 1, write_key((2,))))
     runs.mark_session(dbs, keyring, clock, exam.exam_session_id, by=SYSTEM, reason="again")
     with pytest.raises(Conflict, match="after this proposal"):
         publishing.approve(dbs, keyring, clock, exam.exam_session_id, no, by=SECOND)

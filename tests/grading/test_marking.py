@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from itembank.items import write_key
 from server.grading.marking import (
     FormKey,
     MarkingError,
@@ -16,6 +17,7 @@ from server.grading.marking import (
     item_marks,
     mark,
     normal,
+    right_parts,
     unmarked,
 )
 
@@ -49,6 +51,81 @@ TRUE = SlotKey("true_false", (1,), 4_00)
 def test_each_kind(key: SlotKey, chosen: tuple[int, ...], all_or_nothing: int, part_marks: int) -> None:
     assert item_marks(chosen, key, ALL) == all_or_nothing
     assert item_marks(chosen, key, PART) == part_marks
+
+
+ORDER = SlotKey("ordering", (3, 1, 2), 5_00)
+PAIRS = SlotKey("matching", (4, 1, 2), 5_00)
+BLANKS = SlotKey("fill_in", (), 5_00, accepted=(("交流电", "AC"), ("220V",), ("（±5%）",)))
+NUMBER = SlotKey("numeric", (), 5_00, number="12.5", tolerance="0.1", units=("V", "mV"))
+
+
+@pytest.mark.parametrize(
+    ("key", "given", "all_or_nothing", "part_marks"),
+    [
+        (ORDER, (3, 1, 2), 500, 500),
+        (ORDER, (3, 2, 1), 0, 0),
+        (ORDER, (3, 1), 0, 0),
+        (ORDER, (3, 1, 2, 4), 0, 0),
+        (ORDER, (), 0, 0),
+        (PAIRS, (4, 1, 2), 500, 500),
+        (PAIRS, (4, 0, 2), 0, 333),  # floor(2 x 500 / 3)
+        (PAIRS, (4, 4, 4), 0, 166),
+        (PAIRS, (1, 2, 4), 0, 0),
+        (PAIRS, (4, 1), 0, 0),
+        (PAIRS, (4, 1, 2, 3), 0, 0),
+        (BLANKS, ("交流电", "220V", "(±5%)"), 500, 500),
+        (BLANKS, (" ａｃ ", "２２０ v", "（ ± 5 ％ ）"), 500, 500),
+        (BLANKS, ("交 流 电", "220V", ""), 0, 333),
+        (BLANKS, ("直流电", "220", "5%"), 0, 0),
+        (BLANKS, ("AC", "220V"), 0, 0),
+        (NUMBER, ("12.5",), 500, 500),
+        (NUMBER, ("12.6",), 500, 500),  # the tolerance is inclusive
+        (NUMBER, ("12.4",), 500, 500),
+        (NUMBER, ("12.60000000000000000001",), 0, 0),
+        (NUMBER, ("１２．５ Ｖ",), 500, 500),
+        (NUMBER, ("+12。5",), 500, 500),
+        (NUMBER, ("1.25e1 V",), 500, 500),
+        (NUMBER, ("12.5 mV",), 500, 500),
+        (NUMBER, ("12.5 MV",), 0, 0),  # a unit keeps its case
+        (NUMBER, ("-12.5",), 0, 0),
+        (NUMBER, ("12.5V V",), 0, 0),
+        (NUMBER, ("十二点五",), 0, 0),
+        (NUMBER, ("",), 0, 0),
+        (NUMBER, ("12.5", "12.5"), 0, 0),
+        (replace(NUMBER, number="1234567.5"), ("1,234,567.5 V",), 500, 500),
+        (replace(NUMBER, number="1234567.5"), ("12,34,567.5",), 0, 0),
+        (replace(NUMBER, number="1000"), ("1 000",), 500, 500),
+        (replace(NUMBER, number="0.1", tolerance="0"), (".1",), 500, 500),
+        (replace(NUMBER, number="-3", tolerance="0"), ("−3",), 500, 500),
+    ],
+)
+def test_each_further_kind(key: SlotKey, given: tuple[int | str, ...], all_or_nothing: int, part_marks: int) -> None:
+    form = FormKey(1, "00", 1, {1: key, 2: SINGLE})
+    assert (mark({1: given}, form, ALL).total, mark({1: given}, form, PART).total) == (all_or_nothing, part_marks)
+
+
+anything = st.one_of(st.lists(st.integers(0, 32), max_size=8), st.lists(st.text(max_size=200), max_size=8))
+
+
+@given(st.sampled_from([ORDER, PAIRS, BLANKS, NUMBER, SINGLE, MULTIPLE, TRUE]), anything)
+def test_no_answer_breaks_marking(key: SlotKey, sent: list[int | str]) -> None:
+    """What does not fit the kind is wrong, and the same on every machine: normal form twice is normal form once."""
+    form = FormKey(1, "00", 1, {1: key})
+    found = mark({1: sent}, form, PART)
+    assert 0 <= (found.total or 0) <= key.marks
+    assert mark(normal({1: sent}, form), form, PART) == found
+
+
+def test_what_does_not_fit_the_kind_is_blank() -> None:
+    form = FormKey(1, "00", 1, {1: SINGLE, 2: PAIRS, 3: BLANKS, 4: NUMBER})
+    assert normal({1: [0, 2]}, form) == {}
+    assert normal({1: ["B"], 2: ["4", "1", "2"], 3: [1, 2, 3], 4: [12]}, form) == {}
+    assert normal({1: [2, 1], 2: [4, 4, 0], 3: ["", " x ", ""], 4: [" "]}, form) == {1: (1, 2), 2: (4, 4, 0), 3: ("", " x ", "")}
+
+
+def test_a_key_without_parts_gives_nothing() -> None:
+    assert right_parts((), SlotKey("fill_in", (), 5_00)) == []
+    assert item_marks((), SlotKey("fill_in", (), 5_00), ALL) == 0
 
 
 def test_two_accepted_options_of_a_single_choice() -> None:
@@ -160,7 +237,7 @@ def test_different_responses_have_different_digests(one: dict[int, list[int]], o
 @given(responses)
 def test_a_correction_moves_nobody_who_answered_elsewhere(given_responses: dict[int, list[int]]) -> None:
     before = mark(given_responses, _form(), ALL)
-    after = mark(given_responses, _form().with_slot(2, correct=(3,)), ALL)
+    after = mark(given_responses, _form().with_slot(2, key=write_key((3,))), ALL)
     moved = {slot for slot in before.marks if before.marks[slot] != after.marks[slot]}
     assert moved <= {2}
     assert after.digest != before.digest  # the key version is part of the result

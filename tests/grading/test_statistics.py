@@ -11,6 +11,7 @@ from sqlalchemy import delete, update
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, col, select
 
+from itembank.items import write_key
 from itembank.statistics.values import DEFAULTS, Needed
 from server import jobs
 from server.audit.trail import Actor
@@ -157,7 +158,7 @@ def test_what_a_crash_left_is_finished(dbs: Databases, clock: FakeClock, keyring
 def test_a_correction_gets_statistics_of_its_own(dbs: Databases, clock: FakeClock, keyring: Keyring, sat: World) -> None:
     marked(dbs, keyring, clock, sat)
     with transaction(dbs) as db:
-        wish = Wish(sat.forms["A"], 3, (2,))
+        wish = Wish(sat.forms["A"], 3, write_key((2,)))
         no = corrections.propose(db, keyring, sat.exam_session_id, wish, by=FIRST, reason="标准原文", now=clock.now())
     with transaction(dbs) as db:
         corrections.decide(db, keyring, sat.exam_session_id, no, "approved", by=SECOND, note="", now=clock.now())

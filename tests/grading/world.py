@@ -3,7 +3,7 @@
 Keys (by the generated bank): single 1, multiple 1 and 3, true/false 1. Slots 1-3 single, 4 multiple, 5 true/false.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from itembank import papers
@@ -25,7 +25,7 @@ from tests.itembank import banks
 MINUTE = 60_000
 RIGHT = {1: [1], 2: [1], 3: [1], 4: [1, 3], 5: [1]}
 
-ANSWERS: dict[int, tuple[str, Mapping[int, Sequence[int]], str]] = {
+ANSWERS: dict[int, tuple[str, Mapping[int, Sequence[int | str]], str]] = {
     1: ("A", RIGHT, "submitted"),
     2: ("A", {1: [1], 2: [1], 3: [2], 4: [1], 5: [1]}, "submitted"),
     3: ("A", {1: [1], 2: [1], 3: [2], 4: [1, 2], 5: [2]}, "submitted"),
@@ -95,15 +95,16 @@ def build(
     clock: FakeClock,
     keyring: Keyring,
     *,
-    answers: Mapping[int, tuple[str, Mapping[int, Sequence[int]], str]] = ANSWERS,
+    answers: Mapping[int, tuple[str, Mapping[int, Sequence[int | str]], str]] = ANSWERS,
     profile: SessionProfile | None = None,
     institution_id: int | None = None,
     state: str = "ended",
+    make_papers: Callable[[Databases, Keyring, FakeClock], tuple[int, dict[str, int]]] = forms_without_solver,
 ) -> World:
     """The exam, sat and ended, not yet marked."""
     with transaction(dbs) as db:
         place = factories.place(db, institution_id, capacity=max(30, len(answers)))
-    paper_set, forms = forms_without_solver(dbs, keyring, clock)
+    paper_set, forms = make_papers(dbs, keyring, clock)
     with transaction(dbs) as db:
         how = profile or SessionProfile(identity_check=False)
         exam = factories.exam_session(db, place, clock.now(), state=state, profile=how, paper_set_id=paper_set)
@@ -120,7 +121,7 @@ def sit(
     exam: int,
     place: factories.Place,
     forms: Mapping[str, int],
-    answers: Mapping[int, tuple[str, Mapping[int, Sequence[int]], str]],
+    answers: Mapping[int, tuple[str, Mapping[int, Sequence[int | str]], str]],
 ) -> None:
     """Everyone sits, through the writer."""
     bell = to_ms(clock.now())

@@ -13,7 +13,7 @@ from itembank import lint, markup
 from itembank.exchange.figures import Figure, read_figure
 from itembank.exchange.item_row import ImportedItem, Reading
 from itembank.exchange.item_sheet import SortedItems
-from itembank.items import KINDS, check_item, write_body, write_key
+from itembank.items import CHOICE_KINDS, check_item, write_body, write_key
 from itembank.similarity import content_digest
 
 NOW = datetime(2026, 11, 21, 1, 0, tzinfo=UTC)
@@ -89,7 +89,7 @@ _LINE = st.text(_ONE_LINE, max_size=20).map(lambda text: markup.storable(text).s
 
 @st.composite
 def items(
-    draw: st.DrawFn, kinds: Sequence[str] = tuple(KINDS), *, pictures: bool = True, formatting: bool = True
+    draw: st.DrawFn, kinds: Sequence[str] = tuple(CHOICE_KINDS), *, pictures: bool = True, formatting: bool = True
 ) -> ImportedItem:
     """One valid item."""
     html = _html(pictures=pictures, formatting=formatting)
@@ -117,7 +117,7 @@ def valid(item: ImportedItem) -> bool:
     return not check_item(item.body, item.key) and not lint.blocking(item.body, item.key)
 
 
-def batches(kinds: Sequence[str] = tuple(KINDS), **how: bool) -> st.SearchStrategy[list[ImportedItem]]:
+def batches(kinds: Sequence[str] = tuple(CHOICE_KINDS), **how: bool) -> st.SearchStrategy[list[ImportedItem]]:
     """A few different valid items."""
     return st.lists(items(kinds, **how).filter(valid), min_size=1, max_size=3, unique_by=lambda item: item.digest)
 

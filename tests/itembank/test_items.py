@@ -114,7 +114,8 @@ def test_unknown_kinds_are_refused_by_name() -> None:
 
 
 def test_a_public_view_has_no_place_for_a_key() -> None:
-    assert set(PublicItem.model_fields) == {"kind", "stem_html", "options", "fixed_order"}
+    shown = {"kind", "stem_html", "options", "fixed_order", "blanks", "unit", "prompts", "stimulus", "stimulus_html"}
+    assert set(PublicItem.model_fields) == shown
     assert set(Option.model_fields) == {"id", "html"}
     with pytest.raises(ValidationError):
         PublicItem.model_validate({**public_view(single()).model_dump(), "correct": [1]})
@@ -123,7 +124,8 @@ def test_a_public_view_has_no_place_for_a_key() -> None:
 
 
 def test_models_are_frozen_and_ordered() -> None:
-    assert ItemKeyData(correct=(3, 1, 3)).correct == (1, 3)
+    assert write_key((3, 1, 3)).correct == (1, 3)
+    assert write_key((3, 1, 2), kind="ordering").correct == (3, 1, 2)
     with pytest.raises(ValidationError):
         single().stem_html = "x"  # type: ignore[misc]
     with pytest.raises(ValidationError):

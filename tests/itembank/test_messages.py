@@ -8,13 +8,17 @@ from pathlib import Path
 from babel.messages.pofile import read_po
 
 ROOT = Path(__file__).parents[2]
-MODULES = ["errors", "items", "markup", "syllabus", "lint", "changes", "families", "quarantine", "ledger"]
+MODULES = ["errors", "markup", "syllabus", "lint", "changes", "families", "quarantine", "ledger"]
 PARAMETER = re.compile(r"%\((\w+)\)s")
 
 
 def said() -> Iterator[str]:
     """First arguments of ``msg(…)`` and the names of kinds."""
-    folders = [*(ROOT / "itembank" / "exchange").glob("*.py"), *(ROOT / "itembank" / "similarity").glob("*.py")]
+    folders = [
+        *(ROOT / "itembank" / "items").glob("*.py"),
+        *(ROOT / "itembank" / "exchange").glob("*.py"),
+        *(ROOT / "itembank" / "similarity").glob("*.py"),
+    ]
     files = [ROOT / "itembank" / f"{name}.py" for name in MODULES] + sorted(folders)
     for file in files:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):

@@ -16,6 +16,7 @@ from sqlalchemy import Engine, event, update
 from sqlmodel import Session, col, func, select
 
 from itembank import keys, papers, sealing
+from itembank.items import write_key
 from itembank.passport import NEXT, WrongState, may_become
 from itembank.pool import get_bank, load_pool
 from itembank.runway import runway
@@ -202,7 +203,7 @@ def test_the_public_package_does_not_depend_on_the_keys(keyring: Keyring, lite: 
     with transaction(dbs) as db:
         before = papers.public_package(db, result.form_ids[0], keyring)
         version = db.exec(select(FormSlot.item_version_id).where(FormSlot.form_id == result.form_ids[0])).first()
-        papers.correct_key(db, keyring, version or 0, [4], by=1, second_by=2, reason="错", now=NOW)
+        papers.correct_key(db, keyring, version or 0, write_key([4]), by=1, second_by=2, reason="错", now=NOW)
         assert papers.public_package(db, result.form_ids[0], keyring) == before
 
 
@@ -226,10 +227,10 @@ def test_corrections_and_cancellations_are_new_key_versions(dbs: Databases, keyr
         assert {key.correct for key in package.keys.values()} == {(1,), (1, 3)}
         versions = dict(db.exec(select(FormSlot.slot, FormSlot.item_version_id).where(FormSlot.form_id == form_id)).all())
         with pytest.raises(keys.SecondPersonNeeded):
-            papers.correct_key(db, keyring, versions[1], [2], by=1, second_by=1, reason="x", now=NOW)
+            papers.correct_key(db, keyring, versions[1], write_key([2]), by=1, second_by=1, reason="x", now=NOW)
         with pytest.raises(keys.InvalidItem):
-            papers.correct_key(db, keyring, versions[1], [9], by=1, second_by=2, reason="x", now=NOW)
-        papers.correct_key(db, keyring, versions[1], [2], by=1, second_by=2, reason="答案有误", now=LATER)
+            papers.correct_key(db, keyring, versions[1], write_key([9]), by=1, second_by=2, reason="x", now=NOW)
+        papers.correct_key(db, keyring, versions[1], write_key([2]), by=1, second_by=2, reason="答案有误", now=LATER)
         papers.cancel_item(db, keyring, versions[2], by=1, second_by=2, reason="题干有误", now=LATER)
         corrected = papers.key_package(db, form_id, keyring)
         assert corrected.key_version == 3
@@ -248,7 +249,7 @@ def test_a_key_that_changed_without_a_correction_is_noticed(sqlite_dbs: Database
     with transaction(sqlite_dbs) as db:
         slot = db.exec(select(FormSlot).where(FormSlot.form_id == result.form_ids[0], FormSlot.slot == 1)).one()
         version = db.get_one(ItemVersion, slot.item_version_id)
-        forged = keys.seal_key(keyring, version.body, keys.write_key([3]))
+        forged = keys.seal_key(keyring, version.body, write_key([3]))
         db.connection().exec_driver_sql("DROP TRIGGER item_key_no_update")
         db.execute(update(ItemKey).where(col(ItemKey.item_version_id) == version.id).values(ciphertext=forged))
         with pytest.raises(sealing.Tampered):

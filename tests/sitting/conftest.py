@@ -23,6 +23,7 @@ from tests.conftest import START
 from tests.grading.world import forms_without_solver
 
 PROFILE = SessionProfile(identity_check=False)
+Papers = Callable[[Databases, Keyring, FakeClock], tuple[int, dict[str, int]]]
 
 
 @dataclass(frozen=True)
@@ -44,17 +45,18 @@ def make_exam(
     duration: timedelta = timedelta(minutes=20),
     institution_id: int | None = None,
     released: bool = True,
+    papers: Papers = forms_without_solver,
 ) -> Exam:
     starts_at = clock.now() + timedelta(minutes=30)
     with transaction(dbs) as db:
         place = factories.place(db, institution_id, capacity=max(30, entries))
-    paper_set, forms = forms_without_solver(dbs, keyring, clock)
+    paper_set, forms = papers(dbs, keyring, clock)
     with transaction(dbs) as db:
         for form_id in forms.values():
             passport.file_form(db, form_id, f"备案{form_id}", by=1, now=clock.now())
         exam = factories.exam_session(db, place, starts_at, profile=profile, paper_set_id=paper_set, duration=duration)
         for no in range(1, entries + 1):
-            factories.entry(db, place, exam, no, keyring, form_label="AB"[no % 2])
+            factories.entry(db, place, exam, no, keyring, form_label=sorted(forms)[no % len(forms)])
         if released:
             factories.release(db, keyring, exam, clock.now())
         if supervisor:

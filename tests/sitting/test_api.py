@@ -321,7 +321,7 @@ POISON: list[tuple[bytes, int]] = [
     (b'{"epoch":1,"ops":[]}', 422),
     (b'{"epoch":1,"ops":[{"op":1,"item":1,"value":[1],"score":100}]}', 422),
     (b'{"epoch":1,"ops":[{"op":1,"item":1,"value":[1]}],"state":"open"}', 422),
-    (b'{"epoch":1,"ops":[{"op":1,"item":1,"value":["SECRET"]}]}', 422),
+    (b'{"epoch":1,"ops":[{"op":1,"item":1,"value":["SECRET",1]}]}', 422),
     (b'{"epoch":1,"ops":[{"op":1,"item":99,"value":[1]}]}', 422),
     (b'{"epoch":1,"ops":[{"op":1,"item":1,"report":"a\\u0000b"}]}', 422),
     (b'{"epoch":1,"ops":[{"op":1,"item":1,"report":"\xff\xfe"}]}', 422),

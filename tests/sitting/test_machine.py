@@ -30,7 +30,9 @@ from server.sitting.state import fold, fold_answers
 from tests.sitting.given import ANNA, BELL, BORIS, CLOSING, GRACE, MINUTE, PC, TERMS, Run, opened
 
 ITEMS = st.integers(1, 3)
-VALUES = st.lists(st.integers(1, 3), max_size=2, unique=True).map(sorted)
+IDS = st.lists(st.integers(0, 3), max_size=3).filter(lambda ids: not ids or any(ids))
+TEXTS = st.lists(st.sampled_from(["", "220V", "交流电", "１２。５"]), max_size=3).filter(lambda texts: not texts or any(texts))
+VALUES: st.SearchStrategy[list[Any]] = st.one_of(IDS, TEXTS)
 
 
 class SittingMachine(RuleBasedStateMachine):
@@ -43,11 +45,11 @@ class SittingMachine(RuleBasedStateMachine):
         self.ended: str | None = None
         self.ended_at = 0
         self.epoch, self.ack = 1, 0
-        self.stored: dict[tuple[int, int], tuple[int, list[int]]] = {}
-        self.values: dict[int, list[int]] = {}
+        self.stored: dict[tuple[int, int], tuple[int, list[Any]]] = {}
+        self.values: dict[int, list[Any]] = {}
         self.pages = 1
         self.moved = False
-        self.held: list[tuple[int, int, int, tuple[int, list[int]] | None]] = []
+        self.held: list[tuple[int, int, int, tuple[int, list[Any]] | None]] = []
         self.outages = 0
         self.outage_ms = 0
 
@@ -63,7 +65,7 @@ class SittingMachine(RuleBasedStateMachine):
         self.run.hold = None if self.run.hold else "clock"
 
     @rule(item=ITEMS, value=VALUES)
-    def answers(self, item: int, value: list[int]) -> None:
+    def answers(self, item: int, value: list[Any]) -> None:
         outcome = self.run.ops(Op(self.ack + 1, item=item, value=value), epoch=self.epoch, at=self.at)
         if self.moved:
             assert outcome.code == "fenced"

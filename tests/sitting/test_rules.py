@@ -477,10 +477,18 @@ def test_i2_a_chain_belongs_to_its_sitting() -> None:
         [Op(1)],
         [Op(1, item=1)],
         [Op(1, item=0, value=[1])],
-        [Op(1, item=1, value=[2, 1])],
-        [Op(1, item=1, value=[1, 1])],
         [Op(1, item=1, value=[0])],
+        [Op(1, item=1, value=[0, 0])],
         [Op(1, item=1, value=[33])],
+        [Op(1, item=1, value=[1, "A"])],
+        [Op(1, item=1, value=["A", 1])],
+        [Op(1, item=1, value=[""])],
+        [Op(1, item=1, value=["x" * 201])],
+        [Op(1, item=1, value=["x"] * 9)],
+        [Op(1, item=1, value=["a\nb"])],
+        [Op(1, item=1, value=["a\x00b"])],
+        [Op(1, item=1, value=["a\u202eb"])],
+        [Op(1, item=1, value=["e\u0301"])],
         [Op(1, item=1, value=[1], flag=True)],
         [Op(1, item=1, report="")],
         [Op(1, item=1, report="x" * 501)],
@@ -499,6 +507,8 @@ def test_malformed_requests(ops: list[Op]) -> None:
 def test_well_formed_request() -> None:
     ops = [Op(4, item=1, value=[]), Op(5, item=2, flag=False), Op(6, item=3, report="图不清"), Op(7, submit=True)]
     assert not shape_problem(ops)
+    values: list[list[int | str]] = [[3, 1, 2], [0, 4, 4], [1, 1], ["", "２２０ V"], ["x" * 200], ["é"] * 8, [32]]
+    assert not shape_problem([Op(n, item=1, value=value) for n, value in enumerate(values, 1)])
 
 
 def test_an_item_outside_the_paper_is_malformed() -> None:

@@ -6,7 +6,7 @@ export class Answers extends EventTarget {
   #values = new Map();
   #flags = new Set();
 
-  /** Sorted option ids; an empty list is "not answered". */
+  /** Option ids (in order where the order says something) or texts; an empty list is "not answered". */
   value(slot) {
     return this.#values.get(slot) ?? [];
   }
@@ -21,9 +21,8 @@ export class Answers extends EventTarget {
 
   /** Set the answer; tells listeners and returns true when it differs. */
   setValue(slot, value) {
-    const sorted = [...value].sort((a, b) => a - b);
-    if (sameValue(sorted, this.value(slot))) return false;
-    this.#values.set(slot, sorted);
+    if (sameValue(value, this.value(slot))) return false;
+    this.#values.set(slot, [...value]);
     this.dispatchEvent(new CustomEvent("change", { detail: { slot } }));
     return true;
   }
@@ -53,12 +52,12 @@ export class Answers extends EventTarget {
     }
   }
 
-  /** Everything touched: `{ values: Map(slot -> ids), flags: Set(slot) }` (copies). */
+  /** Everything touched: `{ values: Map(slot -> value), flags: Set(slot) }` (copies). */
   snapshot() {
     return { values: new Map(this.#values), flags: new Set(this.#flags) };
   }
 }
 
 export function sameValue(a, b) {
-  return a.length === b.length && a.every((id, index) => id === b[index]);
+  return a.length === b.length && a.every((one, index) => one === b[index]);
 }

@@ -3,7 +3,8 @@
  *
  * 1-9 and A-H answer, arrows left and right move between questions, arrows up and down move between options without
  * choosing (a native radio group would choose, and so answer by accident), F sets the mark, Delete clears. On the rare
- * question that has an option F, F answers it; 0 always sets the mark. A key held down acts once.
+ * question that has an option F, F answers it; 0 always sets the mark. A key held down acts once. Where words are typed only
+ * Page Up and Page Down move.
  */
 
 const TYPING = "input:not([type=radio]):not([type=checkbox]), textarea, select, [contenteditable]";
@@ -42,7 +43,9 @@ function answer(position, optionCount) {
 export function listen(target) {
   const onKey = (event) => {
     if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return;
-    if (event.target.closest?.(TYPING) || document.querySelector("dialog[open]")) return;
+    const typing = event.target.closest?.(TYPING);
+    const leaves = typing?.localName === "input" && ["PageUp", "PageDown"].includes(event.code);
+    if ((typing && !leaves) || document.querySelector("dialog[open]")) return;
     const meant = meaning(event, target.optionCount());
     if (!meant) return;
     const once = meant.do !== "next" && meant.do !== "previous" && meant.do !== "focus";

@@ -67,16 +67,20 @@ class Page {
   }
 
   #guard() {
-    document.addEventListener("visibilitychange", () => !document.hidden && this.#sitting.ask());
+    document.addEventListener("visibilitychange", () => (document.hidden ? this.#sitting.settle() : this.#sitting.ask()));
+    window.addEventListener("pagehide", () => this.#sitting.settle());
+    document.addEventListener("freeze", () => this.#sitting.settle());
     window.addEventListener("online", () => this.#sitting.ask());
     window.addEventListener("pageshow", (event) => event.persisted && location.reload());
     window.addEventListener("beforeunload", (event) => {
+      this.#sitting.settle();
       if (this.#sitting.phase === "open" && this.#sitting.unsaved && !this.#sitting.online) event.preventDefault();
     });
     document.addEventListener("submit", (event) => this.#leave(event));
     for (const type of ["copy", "cut", "dragstart", "contextmenu"]) {
       document.addEventListener(type, (event) => {
-        if (event.target.closest?.(".workspace")) event.preventDefault();
+        const own = event.target.matches?.("input") && event.type !== "dragstart"; // what they typed themselves
+        if (!own && event.target.closest?.(".workspace")) event.preventDefault();
       });
     }
   }
@@ -159,6 +163,8 @@ class Page {
     const sitting = this.#sitting;
     const actions = {
       answer: (slot, value) => sitting.answer(slot, value),
+      type: (slot, value) => sitting.type(slot, value),
+      settle: () => sitting.settle(),
       flag: (slot, on) => sitting.flag(slot, on),
       report: (question) => this.#report(question),
       handIn: () => this.#handIn(),

@@ -2,7 +2,7 @@
  * What this computer has promised to send: operations the server has not acknowledged, kept through a kill and a reboot.
  *
  * IndexedDB with strict durability is the record, localStorage a mirror for what IndexedDB had not finished writing. Records
- * hold small ids and numbers only, never text. Every sitting has its own outbox; nothing here touches the outbox of another
+ * hold small ids and numbers and what was typed into blanks, never a question's text. Every sitting has its own outbox; nothing here touches the outbox of another
  * sitting, so the next candidate on a PC cannot clear what a predecessor left unsent.
  *
  * A record: `{ sitting, epoch, op, made, item, value | flag | report | submit }`, `made` in Unix ms of this computer. The

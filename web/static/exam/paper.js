@@ -2,7 +2,8 @@
  * The paper as this candidate sees it: questions in the server's order, options in the server's order, pictures as blobs.
  *
  * `slot` is the canonical number of a question and `id` that of an option; they travel in operations. `position` is where
- * something stands on this candidate's screen (from 0). Nothing is shuffled here: the arrays come from the server.
+ * something stands on this candidate's screen (from 0). Nothing is shuffled here: the arrays come from the server. Questions
+ * that hang on one text follow one another; `set` says which they are: `{ n, from, to }`, `n` counting the texts of the paper.
  */
 
 export class Paper {
@@ -21,6 +22,7 @@ export class Paper {
       return { ...item, position, number: position + 1, options: arranged(item.options, optionIds) };
     });
     this.#positions = new Map(this.questions.map((question) => [question.slot, question.position]));
+    this.#findSets();
   }
 
   #media;
@@ -35,13 +37,14 @@ export class Paper {
     return this.#positions.get(slot);
   }
 
-  /** Neighbouring questions of one section, in the order seen: `[{ section, kind, questions }]`. */
+  /** Neighbouring questions of one kind, or of one set, in the order seen: `[{ section, kind, set, questions }]`. */
   groups() {
     const groups = [];
     for (const question of this.questions) {
+      const { kind, set } = question;
       const last = groups[groups.length - 1];
-      if (last && last.kind === question.kind) last.questions.push(question);
-      else groups.push({ kind: question.kind, section: this.#sectionOf(question), questions: [question] });
+      if (last && last.set === set && (set || last.kind === kind)) last.questions.push(question);
+      else groups.push({ kind, set, section: this.#sectionOf(question), questions: [question] });
     }
     return groups;
   }
@@ -57,6 +60,17 @@ export class Paper {
   release() {
     for (const url of this.#urls.values()) URL.revokeObjectURL(url);
     this.#urls.clear();
+  }
+
+  #findSets() {
+    let n = 0;
+    for (const question of this.questions) {
+      const before = this.questions[question.position - 1];
+      if (!question.stimulus) question.set = null;
+      else if (before?.stimulus === question.stimulus) question.set = before.set;
+      else question.set = { n: (n += 1), from: question.number, to: question.number };
+      if (question.set) question.set.to = question.number;
+    }
   }
 
   #sectionOf(question) {

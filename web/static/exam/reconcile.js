@@ -7,7 +7,7 @@
 import { sameValue } from "./answers.js";
 
 /**
- * @typedef {{ values: Map<number, number[]>, flags: Set<number> }} Held
+ * @typedef {{ values: Map<number, (number | string)[]>, flags: Set<number> }} Held
  *
  * @param {object} input
  * @param {object[]} input.unsent outbox records, oldest first

@@ -7,6 +7,7 @@
 import { Answers } from "./answers.js";
 import { Clock } from "./clock.js";
 import { Door } from "./door.js";
+import { Drafts } from "./drafts.js";
 import { handOver } from "./handover.js";
 import { Outbox } from "./outbox.js";
 import { PaperPackage } from "./package.js";
@@ -37,6 +38,8 @@ export class Sitting extends EventTarget {
   #apart = 0;
   #shown = new Set();
   #recovery = null;
+  #queued = 0;
+  #drafts = new Drafts((slot) => this.#sender.push({ item: slot, value: this.answers.value(slot) }));
 
   phase = "waiting";
   /** Why the page waits: `not_yet`, `identity`, `other_device`, `paper`, `plain`, `unreachable`. */
@@ -88,7 +91,10 @@ export class Sitting extends EventTarget {
     this.#pulse = new Pulse(() => ({ epoch: this.#sender.epoch, version: this.#version }));
     this.#pulse.addEventListener("reply", ({ detail }) => this.#heard(detail));
     this.#ring(this.me);
-    this.clock.addEventListener("zero", () => this.ask());
+    this.clock.addEventListener("zero", () => {
+      this.settle();
+      this.ask();
+    });
     this.bell.addEventListener("zero", () => this.#atBell());
     this.sealed.addEventListener("change", () => this.#changed());
     // before anything can ask to open; a browser that does not find its own storage is not waited for
@@ -103,11 +109,27 @@ export class Sitting extends EventTarget {
     if (this.phase === "waiting" || this.phase === "open") this.#pulse.poke();
   }
 
-  /** Set an answer (sorted option ids, [] clears). */
+  /** Set an answer (option ids or texts, [] clears). */
   answer(slot, value) {
-    if (this.#mayWrite() && this.answers.setValue(slot, value)) {
-      this.#sender.push({ item: slot, value: this.answers.value(slot) });
-    }
+    if (!this.#mayWrite()) return;
+    this.#drafts.drop(slot);
+    if (this.answers.setValue(slot, value)) this.#sender.push({ item: slot, value: this.answers.value(slot) });
+    this.#count();
+  }
+
+  /** An answer being typed: shown at once, an operation at the next pause or `settle`. */
+  type(slot, value) {
+    const before = this.answers.value(slot);
+    if (!this.#mayWrite() || !this.answers.setValue(slot, value)) return;
+    this.#drafts.touch(slot, before, this.answers.value(slot));
+    this.#count();
+  }
+
+  /** What is being typed becomes an operation now. */
+  settle() {
+    if (this.phase !== "open") return;
+    this.#drafts.settle();
+    this.#count();
   }
 
   flag(slot, on) {
@@ -130,6 +152,7 @@ export class Sitting extends EventTarget {
 
   handIn() {
     if (!this.#mayWrite()) return;
+    this.settle();
     this.handingIn = true;
     this.#sender.push({ submit: true });
     this.#changed();
@@ -142,6 +165,7 @@ export class Sitting extends EventTarget {
 
   /** What is unsent, as a file only the server can read: `{ blob, count, serverMs }`. */
   async recover() {
+    this.settle();
     const serverMs = Math.round(this.clock.serverNow());
     const ops = this.#outbox.records().map((record) => this.#sender.wire(record));
     const held = { page: this.#door.page, ack: this.#sender.acked, made_ms: serverMs, state: stateOf(this), ops };
@@ -152,6 +176,8 @@ export class Sitting extends EventTarget {
   /** This page steps aside (`other_window`: another page of this computer goes on). */
   stop(why) {
     if (this.phase === "ended" || this.phase === "stopped") return;
+    if (why === "other_window") this.#drafts.clear(); // leaving this window settled them; the outbox is the other one's now
+    this.settle();
     this.phase = "stopped";
     this.stoppedBy = why;
     this.#sender?.stop();
@@ -208,6 +234,7 @@ export class Sitting extends EventTarget {
     const astray = this.#outbox.records().filter((record) => record.epoch !== epoch);
     if (astray.length) this.#outbox.forget(astray).catch((error) => console.warn("outbox", error?.name));
     if (!local) return;
+    this.#drafts.clear(); // what is being typed is in `local`, or has changed since
     for (const change of changesSince(local, this.answers.snapshot())) this.#sender.push(change);
   }
 
@@ -238,8 +265,8 @@ export class Sitting extends EventTarget {
     this.#door.addEventListener("waits", ({ detail }) => this.#waitFor(detail));
     const on = (type, act) => this.#sender.addEventListener(type, ({ detail }) => act(detail));
     on("unsaved", ({ count }) => {
-      this.unsaved = count;
-      this.#changed();
+      this.#queued = count;
+      this.#count();
     });
     on("link", (reply) => this.#link(reply));
     on("status", ({ status, sentAt }) => this.#apply(status, sentAt));
@@ -335,6 +362,7 @@ export class Sitting extends EventTarget {
 
   #applyOpen(status, sentAt) {
     const paused = status.state === "paused";
+    if (status.state !== "open" || status.remaining_ms === 0) this.settle();
     const before = this.clock.remaining();
     this.clock.sync({ ...pick(status, ["remaining_ms", "server_ms"]), running: !paused }, sentAt);
     const away = this.#outageMs !== null && status.outage_ms > this.#outageMs;
@@ -351,6 +379,7 @@ export class Sitting extends EventTarget {
 
   /** The server has kept `apart` for the invigilator: nothing more to send of these. */
   #apartAndOver(status, apart) {
+    this.settle();
     this.#apart += apart.filter((record) => !record.submit).length;
     this.#outbox.forget(apart).catch((error) => console.warn("outbox", error?.name));
     this.#over(status);
@@ -408,6 +437,12 @@ export class Sitting extends EventTarget {
 
   #mayWrite() {
     return this.phase === "open" && !this.paused && !this.locked && !this.handingIn;
+  }
+
+  /** Changes nobody has acknowledged, those being typed among them. */
+  #count() {
+    this.unsaved = this.#queued + this.#drafts.size;
+    this.#changed();
   }
 
   #news(kind, detail) {

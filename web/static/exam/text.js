@@ -24,6 +24,13 @@ export function clockText(ms) {
   return hours ? `${hours}:${rest}` : rest;
 }
 
+const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]/gu;
+
+/** What was typed as the server takes it: composed, without characters nobody can see, at most `most` characters. */
+export function typedText(text, most) {
+  return [...text.replace(UNSEEN, "").normalize("NFC")].slice(0, most).join("");
+}
+
 /** `A`, `B`, ... for the option at a position on the screen. */
 export function optionLetter(position) {
   return String.fromCharCode(65 + position);

@@ -1,71 +1,93 @@
 /**
- * One question, large, with native radio buttons or check boxes. Used by the exam and by the practice alike.
+ * One question, large: its head, the text it may share with others, the stem, and below it the way to answer that its kind has
+ * (`answers/`). Used by the exam and by the practice alike.
  */
+import { typeset } from "../../formulas.js";
 import { el, setText, show, toggleAttribute } from "../dom.js";
 import { safeFragment } from "../html.js";
-import { typeset } from "../../formulas.js";
-import { optionLetter, t } from "../text.js";
+import { t } from "../text.js";
+import { ChoiceAnswer } from "./answers/choice.js";
+import { MatchingAnswer } from "./answers/matching.js";
+import { OrderingAnswer } from "./answers/ordering.js";
+import { TypedAnswer } from "./answers/typed.js";
+
+const ANSWERS = { fill_in: TypedAnswer, numeric: TypedAnswer, matching: MatchingAnswer, ordering: OrderingAnswer };
 
 export class QuestionView {
   #parts;
   #prefix;
   #mediaUrl;
-  #onAnswer;
+  #actions;
+  #answer = null;
   question = null;
 
   /**
    * @param {(name: string) => HTMLElement} part finds `data-part` elements
    * @param {string} prefix for ids
    * @param {(digest: string) => string | null} mediaUrl
-   * @param {(slot: number, value: number[]) => void} onAnswer
+   * @param {{ answer: Function, type: Function, settle: Function }} actions see `Workspace`
    */
-  constructor(part, prefix, mediaUrl, onAnswer) {
+  constructor(part, prefix, mediaUrl, actions) {
     this.#prefix = prefix;
     this.#mediaUrl = mediaUrl;
-    this.#onAnswer = onAnswer;
-    const names = ["question", "number", "kind", "stem", "options", "body", "flag", "clear", "report", "keys"];
-    this.#parts = Object.fromEntries(names.map((name) => [name, part(name)]));
+    this.#actions = actions;
+    const names = ["question", "number", "kind", "shared", "shared-title", "shared-text", "stem", "options", "body", "asked"];
+    const tools = ["flag", "clear", "report", "keys"];
+    this.#parts = Object.fromEntries([...names, ...tools].map((name) => [name, part(name)]));
     this.#parts.number.id = `${prefix}-number`;
     this.#parts.stem.id = `${prefix}-stem`;
+    this.#parts["shared-title"].id = `${prefix}-shared`;
+    this.#parts["shared-text"].setAttribute("aria-labelledby", `${prefix}-shared`);
     this.#parts.question.setAttribute("aria-labelledby", `${prefix}-number`);
-    this.#parts.options.addEventListener("change", () => this.#onAnswer(this.question.slot, this.#chosen()));
-    for (const type of ["focusin", "focusout"]) {
-      this.#parts.options.addEventListener(type, ({ target }) => {
-        const focused = type === "focusin" && target.matches(":focus-visible");
-        target.closest(".option")?.classList.toggle("focused", focused);
-      });
-    }
+  }
+
+  /** Which presses of keys the question has a use for: see `keyboard.js`. */
+  get keyCount() {
+    return this.#answer.keyCount;
+  }
+
+  /** Whether Delete clears the answer: not where it took long to give. */
+  get clearsByKey() {
+    return this.#answer instanceof ChoiceAnswer;
   }
 
   /** Show `question` of a paper with `total` questions. */
   show(question, total) {
+    const before = this.question;
     this.question = question;
-    const { number, kind, stem, options, body } = this.#parts;
+    const { number, kind, stem, options, body, asked, keys } = this.#parts;
     number.replaceChildren(
       el("span", { class: "n" }, t("question_n", { n: question.number })),
       " ",
       el("span", { class: "muted" }, t("of_total", { n: total })),
     );
     setText(kind, kindText(question));
+    if (!question.set || before?.set !== question.set) this.#showShared(question);
     stem.replaceChildren(safeFragment(question.stem_html, this.#mediaUrl));
-    options.setAttribute("role", question.kind === "multiple" ? "group" : "radiogroup");
-    options.setAttribute("aria-labelledby", `${this.#prefix}-number ${this.#prefix}-stem`);
-    options.replaceChildren(
-      el("p", { class: "how" }, t(`how_${question.kind}`)),
-      ...question.options.map((option, position) => this.#option(question, option, position)),
-    );
+    for (const name of ["role", "aria-labelledby"]) options.removeAttribute(name);
+    options.replaceChildren();
+    const Answer = ANSWERS[question.kind] ?? ChoiceAnswer;
+    this.#answer = new Answer(question, { stem, box: options, prefix: this.#prefix, mediaUrl: this.#mediaUrl, ...this.#actions });
     typeset(this.#parts.question);
-    body.scrollTop = 0;
-    setText(this.#parts.keys, keysText(question.options.length));
+    for (const scrolled of [body, asked]) scrolled.scrollTop = 0;
+    setText(keys, this.#answer.keysText());
   }
 
-  /** Bring what is chosen, marked and reported up to date, and lock or unlock. */
+  /** The text of a set stays as it is, scrolled and folded, while the candidate moves within the set. */
+  #showShared({ set, stimulus_html: html }) {
+    const { shared, body } = this.#parts;
+    show(shared, Boolean(set));
+    body.classList.toggle("with-shared", Boolean(set));
+    if (!set) return;
+    setText(this.#parts["shared-title"], t("shared_title", { n: set.n, from: set.from, to: set.to }));
+    this.#parts["shared-text"].replaceChildren(safeFragment(html, this.#mediaUrl));
+    this.#parts["shared-text"].scrollTop = 0;
+    shared.open = true;
+  }
+
+  /** Bring what is answered, marked and reported up to date, and lock or unlock. */
   refresh({ value, flagged, reported, locked }) {
-    for (const input of this.#inputs()) {
-      input.checked = value.includes(Number(input.value));
-      input.disabled = locked;
-      input.parentElement.classList.toggle("chosen", input.checked);
-    }
+    this.#answer.refresh(value, locked);
     const { flag, clear, report } = this.#parts;
     flag.setAttribute("aria-pressed", String(flagged));
     setText(flag.querySelector("span"), flagged ? t("marked") : t("mark"));
@@ -75,21 +97,14 @@ export class QuestionView {
     setText(report, reported ? t("reported") : t("report"));
   }
 
-  /** A key for the option at `position`: chooses it; toggles it where several may be chosen. */
+  /** A key for the option at `position`. */
   press(position) {
-    const input = this.#inputs()[position];
-    if (!input || input.disabled) return;
-    input.checked = input.type === "radio" ? true : !input.checked;
-    input.focus();
-    this.#onAnswer(this.question.slot, this.#chosen());
+    this.#answer.press(position);
   }
 
-  /** Move the focus among the options without choosing. */
+  /** Move the focus among the controls without answering. */
   focusOption(step) {
-    const inputs = this.#inputs();
-    const at = inputs.indexOf(document.activeElement);
-    const next = at < 0 ? (step > 0 ? 0 : inputs.length - 1) : (at + step + inputs.length) % inputs.length;
-    inputs[next]?.focus();
+    this.#answer.focusStep(step);
   }
 
   focusHeading() {
@@ -99,35 +114,9 @@ export class QuestionView {
   hideReport() {
     show(this.#parts.report, false);
   }
-
-  #option(question, option, position) {
-    const id = `${this.#prefix}-option-${position}`;
-    const input = el("input", {
-      type: question.kind === "multiple" ? "checkbox" : "radio",
-      name: `${this.#prefix}-${question.slot}`,
-      value: option.id,
-      id,
-      autocomplete: "off",
-    });
-    const text = el("span", { class: "option-text" });
-    text.append(safeFragment(option.html, this.#mediaUrl));
-    return el("label", { class: "option", for: id }, input, el("span", { class: "letter" }, optionLetter(position)), text);
-  }
-
-  #inputs() {
-    return [...this.#parts.options.querySelectorAll("input")];
-  }
-
-  #chosen() {
-    return this.#inputs().filter((input) => input.checked).map((input) => Number(input.value)).sort((a, b) => a - b);
-  }
 }
 
 export function kindText(question) {
   const kind = t(`kind_${question.kind}`);
   return question.marks ? t("kind_marks", { kind, marks: question.marks / 100 }) : kind;
-}
-
-function keysText(count) {
-  return t("keys", { answer: `A-${optionLetter(count - 1)} / 1-${count}`, flag: count < 6 ? "F" : "0" });
 }

@@ -17,9 +17,9 @@ export class SheetView {
   constructor(root, paper, prefix, onGo) {
     const chinese = document.documentElement.lang.startsWith("zh");
     root.replaceChildren(
-      ...paper.groups().map(({ kind, section, questions }, index) => {
+      ...paper.groups().map(({ kind, set, section, questions }, index) => {
         const id = `${prefix}-group-${index}`;
-        const title = (chinese && section?.title_zh) || t(`kind_${kind}`);
+        const title = set ? t("set_n", { n: set.n }) : (chinese && section?.title_zh) || t(`kind_${kind}`);
         const [first, last] = [questions[0].number, questions[questions.length - 1].number];
         const range = first === last ? String(first) : t("group_range", { from: first, to: last });
         return el(

@@ -75,6 +75,8 @@ export class WaitingRoom {
     show(byId("practice"), true);
     this.#practice = new Workspace(byId("practice-work"), "practice", new Paper(source, order), answers, {
       answer: (slot, value) => answers.setValue(slot, value),
+      type: (slot, value) => answers.setValue(slot, value),
+      settle: () => {},
       flag: (slot, on) => answers.setFlag(slot, on),
       locked: () => false,
       reported: () => false,

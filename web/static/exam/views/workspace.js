@@ -24,9 +24,10 @@ export class Workspace {
    * @param {string} prefix for ids
    * @param {import("../paper.js").Paper} paper
    * @param {import("../answers.js").Answers} answers
-   * @param {{ answer: Function, flag: Function, report?: Function, handIn?: Function, locked: () => boolean,
-   *   reported: (slot: number) => boolean, seen?: (slot: number) => void }} actions without `report` and `handIn` those
-   *   buttons are not there; `seen` hears which question is on screen
+   * @param {{ answer: Function, type: Function, settle: () => void, flag: Function, report?: Function, handIn?: Function,
+   *   locked: () => boolean, reported: (slot: number) => boolean, seen?: (slot: number) => void }} actions `answer` is a whole
+   *   answer, `type` one that is being typed, until `settle`; without `report` and `handIn` those buttons are not there; `seen`
+   *   hears which question is on screen
    * @param {number | null} slot the question to begin with; the first one when null or not of this paper
    */
   constructor(root, prefix, paper, answers, actions, slot = null) {
@@ -36,14 +37,13 @@ export class Workspace {
     this.#actions = actions;
     this.#said = byId("place-said");
     root.replaceChildren(byId("workspace-template").content.cloneNode(true));
-    this.#question = new QuestionView((name) => this.#part(name), prefix, paper.mediaUrl, (slot, value) =>
-      actions.answer(slot, value),
-    );
+    const { answer, type, settle } = actions;
+    this.#question = new QuestionView((name) => this.#part(name), prefix, paper.mediaUrl, { answer, type, settle });
     this.#sheet = new SheetView(this.#part("groups"), paper, prefix, (position) => this.go(position, "sheet"));
     this.#wire();
     answers.addEventListener("change", ({ detail }) => this.#changed(detail.slot));
     for (const question of paper.questions) this.#refreshCell(question);
-    this.#unlisten = listen({ optionCount: () => this.current.options.length, act: (key) => this.#key(key) });
+    this.#unlisten = listen({ optionCount: () => this.#question.keyCount, act: (key) => this.#key(key) });
     this.go(paper.positionOf(slot) ?? 0, "start");
   }
 
@@ -55,6 +55,7 @@ export class Workspace {
   go(position, by) {
     if (position < 0 || position >= this.#paper.size) return;
     const inSheet = this.#sheet.holdsFocus();
+    this.#actions.settle();
     this.position = position;
     this.#actions.seen?.(this.current.slot);
     this.#question.show(this.current, this.#paper.size);
@@ -108,8 +109,9 @@ export class Workspace {
     if (key.do === "answer") this.#question.press(key.position);
     else if (key.do === "focus") this.#question.focusOption(key.step);
     else if (key.do === "flag") this.#toggleFlag();
-    else if (key.do === "clear") this.#clear();
-    else this.go(this.position + (key.do === "next" ? 1 : -1), "key");
+    else if (key.do === "clear") {
+      if (this.#question.clearsByKey) this.#clear();
+    } else this.go(this.position + (key.do === "next" ? 1 : -1), "key");
     return true;
   }
 
