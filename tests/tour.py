@@ -332,8 +332,8 @@ def candidate_screens(running: Browser, page: Page, demo: Demo) -> Iterator[tupl
         return act
 
     yield "exam-question", shown(1)
-    yield "exam-multiple", shown(31)
-    yield "exam-true-false", shown(41)
+    yield "exam-multiple", shown(13)
+    yield "exam-true-false", shown(20)
     yield "exam-report", shown(2, "#exam-work [data-part=report]", "#report-dialog[open]")
     yield "exam-too-early", shown(2, "#exam-work [data-part=hand-in]", "#early-dialog[open]")
     yield "exam-help", shown(2, "[data-help]", "#help-dialog[open]")
