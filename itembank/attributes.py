@@ -40,7 +40,7 @@ NO_SOURCES: Final = Sources()
 def complete(db: Session, bank_id: int, pool: Pool, body: BlueprintBody, sources: Sources = NO_SOURCES) -> Pool:
     """The pool with what the blueprint asks for. Raises ValueError when it asks for letters and there is no keyring."""
     free, spent = (completed(db, bank_id, items, body, sources) for items in (pool.free, pool.spent))
-    return Pool(free, spent, pool.slots)
+    return Pool(free, spent, pool.slots, pool.sets)
 
 
 def completed(
@@ -49,7 +49,10 @@ def completed(
     """These questions with what the blueprint asks for."""
     if body.words is not None:
         words = _words(db, (item.item_version_id for item in items))
-        items = [replace(item, words=words[item.item_version_id]) for item in items]
+        first: dict[int, int] = {}  # the text of a set is read once: it counts with its first question
+        for item in sorted(items, key=lambda item: (item.place, item.item_id)):
+            first.setdefault(item.stimulus, item.item_id)
+        items = [replace(item, words=_of(words[item.item_version_id], first, item)) for item in items]
     if body.letters:
         if sources.keyring is None:
             raise ValueError("a blueprint that balances key letters needs the keyring")
@@ -66,17 +69,28 @@ def _calibrated(item: PoolItem, known: tuple[int, int] | None) -> PoolItem:
 
 
 def words_of(body: ItemBody) -> int:
-    """Characters a candidate reads, spaces aside: stem and options together."""
-    texts = (body.stem_html, *(option.html for option in body.options))
+    """Characters a candidate reads, spaces aside: stem, lines to match and options together, without the text of a set."""
+    return _length(body.stem_html, *(part.html for part in (*body.prompts, *body.options)))
+
+
+def _length(*texts: str) -> int:
     return sum(len("".join(shown_text(text).split())) for text in texts)
 
 
-def _words(db: Session, versions: Iterable[int]) -> dict[int, int]:
+def _of(words: tuple[int, int], first: dict[int, int], item: PoolItem) -> int:
+    own, shared = words
+    return own + (shared if item.stimulus and first[item.stimulus] == item.item_id else 0)
+
+
+def _words(db: Session, versions: Iterable[int]) -> dict[int, tuple[int, int]]:
+    """Characters of each version, and of the text it shares."""
     wanted = sorted(set(versions))
-    found: dict[int, int] = {}
+    found: dict[int, tuple[int, int]] = {}
     for start in range(0, len(wanted), _BATCH):
         some = select(ItemVersion.id, ItemVersion.body).where(col(ItemVersion.id).in_(wanted[start : start + _BATCH]))
-        found.update((number, words_of(ItemBody.model_validate(body))) for number, body in db.exec(some))
+        for number, stored in db.exec(some):
+            body = ItemBody.model_validate(stored)
+            found[number] = words_of(body), _length(body.stimulus_html) if body.stimulus_html else 0
     return found
 
 

@@ -27,18 +27,20 @@ from itembank.demands import (
     is_under,
 )
 from itembank.errors import FieldProblem, msg
-from itembank.items import KINDS
+from itembank.items import CASE_SET, KINDS
 from itembank.syllabus import IMPORTANCES, largest_remainder
 
 # fmt: off
 __all__ = [
-    "MAX_FORMS", "BlueprintBody", "CognitiveDemand", "DifficultyBand", "GradeDemand", "ImportanceDemand", "InformationDemand",
-    "LetterDemand", "Row", "Section", "TopicDemand", "TopicFacts", "WordBand", "check", "counts_from_weights", "demo_blueprint",
-    "is_under", "kind_counts", "rows", "topics_from_weights",
+    "MAX_FORMS", "SECTION_KINDS", "BlueprintBody", "CognitiveDemand", "DifficultyBand", "GradeDemand", "ImportanceDemand",
+    "InformationDemand", "LetterDemand", "Row", "Section", "TopicDemand", "TopicFacts", "WordBand", "check",
+    "counts_from_weights", "demo_blueprint", "is_under", "kind_counts", "rows", "topics_from_weights",
 ]
 # fmt: on
 
 MAX_FORMS: Final = 10
+SECTION_KINDS: Final = (*KINDS, CASE_SET)
+"""What a section may hold: items of one kind, or case sets, which are drawn whole or not at all."""
 
 
 class BlueprintBody(Frozen):
@@ -151,14 +153,22 @@ def _check_sections(body: BlueprintBody) -> list[FieldProblem]:
     if not body.sections:
         found.append(FieldProblem("sections", msg("There are no sections."), msg("Add at least one kind of item with a count.")))
     for n, section in enumerate(body.sections):
-        if section.kind not in KINDS:
+        if section.kind not in SECTION_KINDS:
             found.append(
                 FieldProblem(
                     f"sections.{n}.kind",
                     msg("The item kind “%(kind)s” is not known.", kind=section.kind),
-                    msg("Choose one of: %(known)s.", known=", ".join(KINDS)),
+                    msg("Choose one of: %(known)s.", known=", ".join(SECTION_KINDS)),
                 )
             )
+    if sum(section.kind == CASE_SET for section in body.sections) > 1:
+        found.append(
+            FieldProblem(
+                "sections",
+                msg("There are two sections of case sets."),
+                msg("Make them one: a set must not be divided between sections."),
+            )
+        )
     marks = sum(section.count * section.marks_each for section in body.sections)
     if marks != body.total_marks:
         found.append(

@@ -18,9 +18,11 @@ from sqlmodel import Session, col, select
 
 from itembank import keys, sealing, syllabus
 from itembank.blueprint import BlueprintBody, check
+from itembank.cases import store_texts
 from itembank.errors import FieldProblem, ItemBankError, msg
 from itembank.exchange.figures import Figure
 from itembank.exchange.item_row import ImportedItem
+from itembank.items import with_stimulus
 from itembank.lifecycle import DEFAULT_DIFFICULTY, NotAllowed, add_media, get_batch, plain_stem
 from itembank.pool import banks_in_scope, find_same, get_bank, load_topics, visible
 from itembank.tables import (
@@ -197,11 +199,14 @@ def stage_import(
     for figure in figures.values():
         with begin() as db:
             add_media(db, figure.digest, figure.type, figure.data, now=source.now)
+    shared = {item.body.stimulus: item.body.stimulus_html for item in items if item.body.stimulus}
+    with begin() as db:
+        sets = store_texts(db, bank_id, batch_id, shared, by=source.by, now=source.now)
     stored: list[int] = []
     for start in range(0, len(items), CHUNK):
         if progress is not None:
             progress(start, len(items))
-        rows = list(_prepare(keyring, bank_id, batch_id, items[start : start + CHUNK], topics, source))
+        rows = list(_prepare(keyring, bank_id, batch_id, items[start : start + CHUNK], topics, sets, source))
         with begin() as db:
             stored += _store_chunk(db, rows)
     with begin() as db:
@@ -255,12 +260,15 @@ def _prepare(
     batch_id: int,
     items: Iterable[ImportedItem],
     topics: Mapping[str, int],
+    sets: Mapping[str, int],
     source: Source,
 ) -> Iterator[_Prepared]:
     """Rows without the ids of their parents: all the slow work, outside any transaction."""
     made = {"created_at": source.now, "created_by": source.by}
     for item in items:
-        body = item.body.model_dump(mode="json")
+        stimulus_id = sets.get(item.body.stimulus)
+        name = "" if stimulus_id is None else str(stimulus_id)
+        body = with_stimulus(item.body, name, item.body.stimulus_html).model_dump(mode="json")
         yield _Prepared(
             item={
                 "bank_id": bank_id,
@@ -272,6 +280,8 @@ def _prepare(
                 "import_batch_id": batch_id,
                 "import_row": item.row,
                 "created_at": source.now,
+                "stimulus_id": stimulus_id,
+                "set_position": item.row if stimulus_id is not None else 0,
             },
             version={
                 "version": 1,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlmodel import Session, select
+from sqlmodel import Session, func, select
 
 from itembank import keys
 from itembank.errors import ItemBankError, Message, NotFound, msg
@@ -19,6 +19,7 @@ from itembank.markup import shown_text
 from itembank.pool import find_same, get_bank
 from itembank.sealing import Keyring
 from itembank.similarity import content_digest
+from itembank.stimulus_tables import Stimulus, StimulusVersion
 from itembank.tables import Bank, BatchState, Family, ImportBatch, Item, ItemState, ItemVersion, Media, Review, Topic, Vote
 
 VOTES_NEEDED: Final = 2
@@ -100,6 +101,13 @@ def may_revise(state: str) -> Message | None:
     return None
 
 
+def alone(item: Item, *, with_set: bool = False) -> Message | None:
+    """Why this item is not handed in or reviewed by itself."""
+    if item.stimulus_id is None or with_set:
+        return None
+    return msg("This question belongs to a case set, which is handed in and reviewed as a whole.")
+
+
 def may_decide_batch(state: str, by: int, importer: int) -> Message | None:
     """Why this person may not approve or reject the import."""
     if by == importer:
@@ -113,10 +121,14 @@ def may_decide_batch(state: str, by: int, importer: int) -> Message | None:
 
 
 def create_item(db: Session, keyring: Keyring, bank_id: int, draft: Draft, *, by: int, now: datetime) -> Item:
-    """A new item, first version, own family, as a draft. Raises `InvalidItem`, `SameQuestionExists`, `NotFound`."""
+    """A new item, first version, own family, as a draft; the last of its set where its body names one.
+
+    Raises `InvalidItem`, `SameQuestionExists`, `NotFound`, `NotAllowed`.
+    """
     require_valid(draft.body, draft.key)
     digest = content_digest(draft.body).hex()
     bank = get_bank(db, bank_id, lock=True)
+    stimulus_id = _require_current_text(db, bank_id, draft.body)
     _require_leaf(db, bank, draft.topic_id)
     existing = find_same(db, bank, [digest])
     if existing:
@@ -125,6 +137,9 @@ def create_item(db: Session, keyring: Keyring, bank_id: int, draft: Draft, *, by
     db.add(family)
     db.flush()
     item = Item(bank_id=bank_id, family_id=family.id, topic_id=draft.topic_id, author_id=by, created_at=now)
+    if stimulus_id is not None:
+        last = select(func.max(Item.set_position)).where(Item.stimulus_id == stimulus_id)
+        item.stimulus_id, item.set_position = stimulus_id, (db.exec(last).one() or 0) + 1
     db.add(item)
     db.flush()
     _add_version(db, keyring, item, draft, digest, by=by, now=now)
@@ -143,10 +158,12 @@ def revise(
         raise NotFound("item", item_id)
     bank = get_bank(db, bank_id, lock=True)  # before the item, as whoever moves the bank to another table does
     item = get_item(db, item_id)
-    _require(may_revise(item.state))
+    require(may_revise(item.state))
     if base is not None and base != item.current_version:
         raise NotAllowed(msg("Somebody else has saved version %(n)s meanwhile.", n=item.current_version))
     require_valid(draft.body, draft.key)
+    if _require_current_text(db, item.bank_id, draft.body) != item.stimulus_id:
+        raise NotAllowed(msg("A question stays in its case set, or out of any."))
     digest = content_digest(draft.body).hex()
     _require_leaf(db, bank, draft.topic_id)
     existing = find_same(db, bank, [digest])
@@ -159,32 +176,45 @@ def revise(
     return _add_version(db, keyring, item, draft, digest, by=by, now=now)
 
 
-def submit(db: Session, item_id: int, *, by: int) -> None:
-    """Hand the current version in for review."""
+def submit(db: Session, item_id: int, *, by: int, with_set: bool = False) -> None:
+    """Hand the current version in for review. A question of a case set goes `with_set` only: see `cases`."""
     item = get_item(db, item_id)
-    _require(may_submit(item.state, by, item.author_id))
+    require(alone(item, with_set=with_set) or may_submit(item.state, by, by if with_set else item.author_id))
     item.state = ItemState.SUBMITTED
     db.flush()
 
 
-def recall(db: Session, item_id: int, *, by: int) -> None:
-    """Take the current version back from review, while nobody has voted on it."""
+def recall(db: Session, item_id: int, *, by: int, with_set: bool = False) -> None:
+    """Take the current version back from review, while nobody has voted on it. A question of a case set: `with_set` only."""
     item = get_item(db, item_id)
-    _require(may_recall(item.state, by, item.author_id, len(_votes(db, current_version(db, item)))))
+    votes = len(_votes(db, current_version(db, item)))
+    require(alone(item, with_set=with_set) or may_recall(item.state, by, by if with_set else item.author_id, votes))
     item.state = ItemState.DRAFT
     db.flush()
 
 
 def vote(
-    db: Session, item_id: int, choice: Vote, *, by: int, now: datetime, note: str = "", version: int | None = None
+    db: Session,
+    item_id: int,
+    choice: Vote,
+    *,
+    by: int,
+    now: datetime,
+    note: str = "",
+    version: int | None = None,
+    with_set: bool = False,
 ) -> ItemState:
-    """Review the current version; the state the item is in afterwards. `version` is the one the reviewer has read."""
+    """Review the current version; the state the item is in afterwards. `version` is the one the reviewer has read.
+
+    A question of a case set: `with_set` only.
+    """
     item = get_item(db, item_id)
+    require(alone(item, with_set=with_set))
     newest = current_version(db, item)
     if version is not None and version != newest.version:
         raise NotAllowed(msg("The writer has handed in version %(n)s meanwhile: review that one.", n=newest.version))
     cast = _votes(db, newest)
-    _require(may_vote(item.state, by, writers_of(db, item), [review.reviewer_id for review in cast]))
+    require(may_vote(item.state, by, writers_of(db, item), [review.reviewer_id for review in cast]))
     db.add(Review(item_version_id=newest.id, reviewer_id=by, vote=choice, note=note, at=now))
     state = state_after([*(review.vote for review in cast), choice], get_bank(db, item.bank_id).votes_needed)
     item.state = state
@@ -207,7 +237,7 @@ def quarantine(db: Session, item_id: int) -> None:
 def approve_batch(db: Session, batch_id: int, *, by: int, read: Iterable[int], now: datetime, note: str = "") -> None:
     """A second person approves an import, having read (item ids) the whole sample."""
     batch = get_batch(db, batch_id)
-    _require(may_decide_batch(batch.state, by, batch.created_by))
+    require(may_decide_batch(batch.state, by, batch.created_by))
     unread = set(batch.sample) - set(read)
     if unread:
         raise NotAllowed(msg("%(n)s items of the sample have not been read.", n=len(unread)))
@@ -218,7 +248,7 @@ def approve_batch(db: Session, batch_id: int, *, by: int, read: Iterable[int], n
 def reject_batch(db: Session, batch_id: int, *, by: int, now: datetime, note: str) -> None:
     """A second person refuses an import; its items never become visible."""
     batch = get_batch(db, batch_id)
-    _require(may_decide_batch(batch.state, by, batch.created_by))
+    require(may_decide_batch(batch.state, by, batch.created_by))
     batch.state, batch.decided_by, batch.decided_at, batch.note = BatchState.REJECTED, by, now, note
     db.flush()
 
@@ -295,6 +325,21 @@ def _leave(db: Session, item_id: int, state: ItemState) -> None:
     db.flush()
 
 
+def _require_current_text(db: Session, bank_id: int, body: ItemBody) -> int | None:
+    """The set the body names, whose newest text it must have; None for a body of none."""
+    if not body.stimulus:
+        return None
+    stimulus = db.get(Stimulus, int(body.stimulus)) if body.stimulus.isdecimal() else None
+    if stimulus is None or stimulus.bank_id != bank_id:
+        raise NotFound("case set", body.stimulus)
+    newest = select(StimulusVersion.html).where(
+        StimulusVersion.stimulus_id == stimulus.id, StimulusVersion.version == stimulus.current_version
+    )
+    if db.exec(newest).one() != body.stimulus_html:
+        raise NotAllowed(msg("The shared text was changed meanwhile. Open the question again."))
+    return stimulus.id
+
+
 def _require_leaf(db: Session, bank: Bank, topic_id: int) -> None:
     """Of the table the bank follows now: it may have gone over to another since the page was loaded."""
     topic = db.get(Topic, topic_id)
@@ -302,6 +347,7 @@ def _require_leaf(db: Session, bank: Bank, topic_id: int) -> None:
         raise NotFound("knowledge point", topic_id)
 
 
-def _require(refusal: Message | None) -> None:
+def require(refusal: Message | None) -> None:
+    """Raise `NotAllowed` where there is a reason."""
     if refusal is not None:
         raise NotAllowed(refusal)

@@ -4,7 +4,7 @@ For the child process: loads numpy and scipy. The index lives in memory and is a
 what is new since the last question. The first question costs a second for some ten thousand items, later ones milliseconds.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -99,13 +99,18 @@ def _load(db: Session, versions: Sequence[int]) -> dict[int, Texts]:
     return found
 
 
-def among_themselves(texts: Sequence[Texts]) -> list[tuple[int, int, float, bool]]:
-    """(earlier, later, score, variant) of texts of one import that are like each other as items never used are."""
+def among_themselves(texts: Sequence[Texts], sets: Sequence[Hashable] = ()) -> list[tuple[int, int, float, bool]]:
+    """(earlier, later, score, variant) of texts of one import that are like each other as items never used are.
+
+    `sets`: the case set of each, falsy for none: questions of one set are not compared.
+    """
     twins = Twins()
     twins.add(dict(enumerate(texts)))
     pairs = ((min(a, b), max(a, b), score) for a, b, score in twins.pairs() if score >= bands.WARN_LIVE)
     return sorted(
-        (a, b, score, bands.is_variant(texts[a], texts[b])) for a, b, score in pairs if not bands.shares_case(texts[a], texts[b])
+        (a, b, score, bands.is_variant(texts[a], texts[b]))
+        for a, b, score in pairs
+        if not bands.shares_case(texts[a], texts[b]) and not (sets and sets[a] and sets[a] == sets[b])
     )
 
 
@@ -152,7 +157,7 @@ def _compare_pairs(db: Session, item_ids: Sequence[int]) -> list[Likeness]:
         return []
     rows = _rows(db, item_ids)
     likenesses = []
-    for a, b, score, variant in among_themselves([texts for _, _, texts in rows]):
+    for a, b, score, variant in among_themselves([texts for _, _, texts in rows], [item.stimulus_id for item, _, _ in rows]):
         (older, older_version, _), (newer, newer_version, _) = rows[a], rows[b]
         if older.family_id != newer.family_id:
             needed = 2 if score >= bands.SECOND else 1
@@ -161,7 +166,10 @@ def _compare_pairs(db: Session, item_ids: Sequence[int]) -> list[Likeness]:
 
 
 def _family(db: Session, item: Item) -> frozenset[int]:
-    return frozenset(db.exec(select(Item.id).where(Item.family_id == item.family_id)))
+    """What an item is not compared with: its family, and the questions on the same text."""
+    mine = col(Item.family_id) == item.family_id
+    same = mine if item.stimulus_id is None else or_(mine, col(Item.stimulus_id) == item.stimulus_id)
+    return frozenset(db.exec(select(Item.id).where(same)))
 
 
 def _likeness(item: Item, version: int, near: Near) -> Likeness:

@@ -213,7 +213,7 @@ def choose(case: Case, forms: int, seed: int, tell: "Tell" = _nobody) -> Choice 
         told = explain(free, case.pool.spent, case.body, case.topics, forms, enemies=case.enemies, proved=found.proved)
         return Infeasible(forms, bank_digest, told)
     chosen = tuple(in_slot_order([free[position] for position in form], found.body) for form in found.forms)
-    faults = audit(chosen, found.body, enemies=case.enemies)
+    faults = audit(chosen, found.body, enemies=case.enemies, stimuli=case.pool.sets)
     if faults:
         raise AuditFailed(faults)
     return Choice(chosen, found.value, found.bound, bank_digest, found.method, found.objective, report_of(found, chosen))
@@ -234,9 +234,12 @@ def report_of(found: "Assembled", forms: Sequence[Sequence[PoolItem]]) -> dict[s
 
 
 def in_slot_order(form: Sequence[PoolItem], body: BlueprintBody) -> tuple[PoolItem, ...]:
-    """Section by section; within a section in the order of the syllabus."""
-    waiting: dict[str, list[PoolItem]] = defaultdict(list)
+    """Section by section; within a section in the order of the syllabus, a case set together, at its first question's place."""
+    first: dict[int, tuple[str, int]] = {}
     for item in sorted(form, key=lambda item: (item.topic, item.item_id)):
+        first.setdefault(item.stimulus or -item.item_id, (item.topic, item.item_id))
+    waiting: dict[str, list[PoolItem]] = defaultdict(list)
+    for item in sorted(form, key=lambda item: (first[item.stimulus or -item.item_id], item.place, item.item_id)):
         waiting[item.kind].append(item)
     ordered: list[PoolItem] = []
     for section in body.sections:

@@ -2,16 +2,18 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
-from sqlalchemy import ColumnElement, func
+from sqlalchemy import ColumnElement, case, func
 from sqlmodel import Session, and_, col, or_, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from itembank.assembly.pool_item import PoolItem
 from itembank.blueprint import TopicFacts
 from itembank.errors import NotFound
 from itembank.family_tables import TwinCase
+from itembank.items import CASE_SET
 from itembank.tables import (
     Bank,
     BatchState,
@@ -32,12 +34,14 @@ _BATCH: Final = 500
 class Pool:
     """`free` may be drawn now.
 
-    `spent` is approved but spoken for. `slots`: the ledger slot a family would take, if not 0.
+    `spent` is approved but spoken for; of a case set all questions are where the worst of them is. `slots`: the ledger slot a
+    family would take, if not 0. `sets`: how many questions each case set of the bank has.
     """
 
     free: tuple[PoolItem, ...]
     spent: tuple[PoolItem, ...]
     slots: dict[int, int]
+    sets: dict[int, int] = field(default_factory=dict)
 
 
 def get_bank(db: Session, bank_id: int, *, lock: bool = False) -> Bank:
@@ -111,16 +115,42 @@ def topic_facts(found: Iterable[Topic]) -> tuple[TopicFacts, ...]:
 
 
 def load_pool(db: Session, bank: Bank) -> Pool:
-    """Approved versions of visible items, parted by the ledger. Three statements, whatever the size of the bank."""
+    """Approved versions of visible items, parted by the ledger. Four statements, whatever the size of the bank."""
     taken = _live_slots(db, scope_of(bank))
     capacity = capacity_of(bank)
     slots = {family: next((slot for slot in range(capacity) if slot not in used), -1) for family, used in taken.items()}
-    everything = _approved(db, bank)
+    sets = _sets(db, bank)
+    everything = [item for item in _approved(db, bank) if not item.stimulus or item.stimulus in sets]
+    gone = {item.stimulus for item in everything if item.stimulus and slots.get(item.family_id, 0) < 0}
+    spent = [slots.get(item.family_id, 0) < 0 or item.stimulus in gone for item in everything]
     return Pool(
-        free=tuple(item for item in everything if slots.get(item.family_id, 0) >= 0),
-        spent=tuple(item for item in everything if slots.get(item.family_id, 0) < 0),
+        free=tuple(item for item, out in zip(everything, spent, strict=True) if not out),
+        spent=tuple(item for item, out in zip(everything, spent, strict=True) if out),
         slots={family: slot for family, slot in slots.items() if slot >= 0},
+        sets=sets,
     )
+
+
+def _sets(db: Session, bank: Bank) -> dict[int, int]:
+    """The case sets that may be drawn, with the number of their questions.
+
+    A set consists of its approved questions that are not out of use for good. It is drawn whole or not at all: so not while one
+    of them is quarantined or waits for people's word on its likeness, nor while they do not all stand on the same text.
+    """
+    undecided = set(db.exec(_undecided(bank)))
+    statement = (
+        select(Item.stimulus_id, Item.id, Item.state, ItemVersion.body)
+        .join(ItemVersion, _in_force())
+        .where(Item.bank_id == bank.id, col(Item.stimulus_id).is_not(None), Item.state != ItemState.RETIRED, visible())
+    )
+    texts: dict[int, list[str]] = defaultdict(list)
+    held: set[int] = set()
+    for stimulus, item_id, state, body in db.exec(statement):
+        number = stimulus or 0
+        texts[number].append(str(body.get("stimulus_html", "")))
+        if state == ItemState.QUARANTINED or item_id in undecided:
+            held.add(number)
+    return {number: len(found) for number, found in texts.items() if number not in held and len(set(found)) == 1}
 
 
 def _live_slots(db: Session, scope: str) -> dict[int, set[int]]:
@@ -147,24 +177,35 @@ def _approved(db: Session, bank: Bank) -> Sequence[PoolItem]:
 
     One that is like another item waits until people have decided.
     """
-    undecided = select(TwinCase.item_id).where(TwinCase.bank_id == bank.id, col(TwinCase.decided_at).is_(None))
     out_of_use = (ItemState.RETIRED, ItemState.QUARANTINED)
     statement = (
         select(
             col(Item.id),
             col(ItemVersion.id),
             col(Item.family_id),
-            col(ItemVersion.kind),
+            case((col(Item.stimulus_id).is_not(None), CASE_SET), else_=col(ItemVersion.kind)),
             col(Topic.code),
             func.coalesce(Topic.importance, ""),
             col(ItemVersion.difficulty),
+            func.coalesce(Item.stimulus_id, 0),
+            case((col(Item.stimulus_id).is_not(None), col(Item.set_position)), else_=0),
         )  # type: ignore[call-overload]  # sqlmodel's select is typed up to four columns
-        .join(
-            ItemVersion,
-            and_(col(ItemVersion.item_id) == col(Item.id), col(ItemVersion.version) == col(Item.approved_version)),
-        )
+        .join(ItemVersion, _in_force())
         .join(Topic, col(Topic.id) == col(Item.topic_id))
-        .where(Item.bank_id == bank.id, col(Item.state).not_in(out_of_use), col(Item.id).not_in(undecided), visible())
+        .where(Item.bank_id == bank.id, col(Item.state).not_in(out_of_use), col(Item.id).not_in(_undecided(bank)), visible())
         .order_by(col(Item.id))
     )
-    return [PoolItem(*row) for row in db.exec(statement)]
+    return [
+        PoolItem(item, version, family, kind, topic, importance, difficulty, stimulus=stimulus, place=place)
+        for item, version, family, kind, topic, importance, difficulty, stimulus, place in db.exec(statement)
+    ]
+
+
+def _undecided(bank: Bank) -> SelectOfScalar[int]:
+    """Items that people have still to decide about."""
+    return select(TwinCase.item_id).where(TwinCase.bank_id == bank.id, col(TwinCase.decided_at).is_(None))
+
+
+def _in_force() -> ColumnElement[bool]:
+    """Condition that joins an item to its approved version."""
+    return and_(col(ItemVersion.item_id) == col(Item.id), col(ItemVersion.version) == col(Item.approved_version))

@@ -14,9 +14,11 @@ Look = tuple[str, str, str, int, str, str]
 class PoolItem:
     """One question that may be drawn. `topic` is the path code of its leaf, `difficulty` 1 to 5.
 
+    `kind` is that of the section it stands in: questions of a case set are of the kind `items.CASE_SET`.
     The rest is known in some banks only: `letter` of the key as written, `words` (characters to read), `stimulus` (questions
-    with the same number hang on one text and come together or not at all; 0: none), and, where the item is calibrated,
-    `discrimination` and `location` of the two-parameter logistic model in thousandths (discrimination 0: not calibrated).
+    with the same number hang on one text and come together or not at all; 0: none) with the `place` in its set, and, where the
+    item is calibrated, `discrimination` and `location` of the two-parameter logistic model in thousandths (discrimination 0: not
+    calibrated).
     """
 
     item_id: int
@@ -32,6 +34,7 @@ class PoolItem:
     stimulus: int = 0
     discrimination: int = 0
     location: int = 0
+    place: int = 0
 
     @property
     def look(self) -> Look:
@@ -54,4 +57,5 @@ def _named(p: PoolItem) -> list[int | str]:
     """Attributes few banks have are named where they are known only, so that old digests stay what they were."""
     plain: list[int | str] = [p.item_id, p.item_version_id, p.family_id, p.kind, p.topic, p.importance, p.difficulty]
     more: list[int | str] = [p.cognitive, p.letter, p.words, p.stimulus, p.discrimination, p.location]
-    return [*plain, *more] if any(more) else plain
+    last = [p.place] if p.place else []
+    return [*plain, *more, *last] if any(more) else plain

@@ -5,7 +5,8 @@ spreadsheets, ``gift``, ``aiken``, ``moodle``, ``qti`` and ``textlist`` are thos
 ``sort_items(data, how, figures) -> SortedItems`` and, but for the last, a writer. No reader raises for what is in a file.
 
 Behind ``xlsx``: ``grid`` (bytes -> cells as text: XLSX, XLS, ODS, CSV), ``ooxml`` (what only the XML of an XLSX tells: raised
-characters, pictures, formulas), ``item_sheet`` and ``syllabus_sheet`` (rows -> values), ``writing`` (values -> workbooks).
+characters, pictures, formulas), ``item_sheet`` and ``syllabus_sheet`` (rows -> values; ``item_columns`` says what the columns
+are, ``item_answers`` how keys are written in a cell), ``writing`` and ``template`` (values -> ``workbooks``).
 Behind the others: ``drafts`` (what a reader found -> items or mistakes), ``labels`` (fields a format lacks, as labelled text),
 ``outgoing`` (what writers share), ``safe_xml``, ``archives`` and ``texts`` (bytes from strangers, within limits), ``qti_item``
 and ``qti_write``, ``docx``, ``text_marks`` and ``text_items`` (lines -> pieces of items).

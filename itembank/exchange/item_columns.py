@@ -8,10 +8,13 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Final
 
-from itembank.items import FALSE, TRUE
+from itembank.items import CHOICE_KINDS, FALSE, MAX_PROMPTS, TRUE
 
 OPTION_LETTERS: Final = "ABCDEFGH"
-OPTION_FIELDS: Final = tuple(f"option_{char.lower()}" for char in OPTION_LETTERS)
+MATCHED_LETTERS: Final = OPTION_LETTERS + "IJ"
+"""Options of a matching item may be two more: some fit no line."""
+OPTION_FIELDS: Final = tuple(f"option_{char.lower()}" for char in MATCHED_LETTERS)
+PROMPT_FIELDS: Final = tuple(f"prompt_{n}" for n in range(1, MAX_PROMPTS + 1))
 
 # Field -> headers. The first is the one written in exports and templates.
 HEADERS: Final[dict[str, tuple[str, ...]]] = {
@@ -20,7 +23,11 @@ HEADERS: Final[dict[str, tuple[str, ...]]] = {
     "stem": ("题干", "题目", "试题", "试题内容", "题目内容", "试题题干", "question", "stem"),
     **{
         name: (f"选项{char}", char, f"{char}选项", f"选项{n}", f"答案{char}", f"option{char}")
-        for n, (name, char) in enumerate(zip(OPTION_FIELDS, OPTION_LETTERS, strict=True), 1)
+        for n, (name, char) in enumerate(zip(OPTION_FIELDS, MATCHED_LETTERS, strict=True), 1)
+    },
+    **{
+        name: (f"待匹配项{n}", f"匹配项{n}", f"左项{n}", f"题项{n}", name.replace("_", ""))
+        for n, name in enumerate(PROMPT_FIELDS, 1)
     },
     "key": ("答案", "正确答案", "标准答案", "参考答案", "正确选项", "answer", "key"),
     "difficulty": ("难度", "难度等级", "难易度", "难易程度", "difficulty"),
@@ -29,6 +36,10 @@ HEADERS: Final[dict[str, tuple[str, ...]]] = {
     "fixed_order": ("固定选项顺序", "选项顺序固定", "固定顺序", "fixedorder"),
     "rationale": ("解析", "答案解析", "试题解析", "explanation"),
     "reference": ("编号", "试题编号", "题号", "序号", "id", "no"),
+    "unit": ("单位", "计量单位", "unit"),
+    "tolerance": ("允许误差", "误差", "容差", "允差", "tolerance"),
+    "case": ("材料编号", "案例编号", "材料名称", "案例名称", "case"),
+    "stimulus": ("材料", "案例", "材料内容", "案例内容", "背景材料", "案例材料", "stimulus"),
 }
 
 KIND_WORDS: Final[dict[str, str]] = {
@@ -37,9 +48,15 @@ KIND_WORDS: Final[dict[str, str]] = {
         "single": "单项选择题 单选题 单选 单项选择 选择题 single",
         "multiple": "多项选择题 多选题 多选 多项选择 不定项选择题 multiple",
         "true_false": "判断题 判断 是非题 正误题 对错题 true_false",
+        "fill_in": "填空题 填空 fill_in",
+        "numeric": "计算填空题 数值题 数值填空题 数值 numeric",
+        "matching": "匹配题 匹配 连线题 配对题 matching",
+        "ordering": "排序题 排序 ordering",
     }.items()
     for word in words.split()
 }
+CHOICE_WORDS: Final[dict[str, str]] = {word: kind for word, kind in KIND_WORDS.items() if kind in CHOICE_KINDS}
+"""What plain text lists have headings for."""
 
 _TRUE_WORDS: Final = frozenset(["正确", "对", "是", "√", "✓", "✔", "☑", "t", "true", "y", "yes"])
 _FALSE_WORDS: Final = frozenset(["错误", "错", "否", "不正确", "不对", "×", "x", "✗", "✘", "╳", "f", "false", "n", "no"])

@@ -10,14 +10,14 @@ from itembank.errors import Message, msg
 from itembank.exchange import cells, item_columns
 from itembank.exchange.figures import read_figure
 from itembank.exchange.grid import Grid, Limits, Oddity
-from itembank.exchange.item_columns import HEADERS, OPTION_FIELDS, OPTION_LETTERS
+from itembank.exchange.item_columns import HEADERS, MATCHED_LETTERS, OPTION_FIELDS, PROMPT_FIELDS
+from itembank.exchange.item_kind_row import Case, read_case, read_key, read_prompts, take_blanks, unit_of
 from itembank.exchange.mistakes import RowError, column_letter, shorten
-from itembank.items import CHOICE_KINDS, KINDS, ItemBody, ItemKeyData, check_item, write_body, write_key
+from itembank.items import KINDS, ItemBody, ItemKeyData, check_item, with_stimulus, write_body
 from itembank.similarity import content_digest, strip_option_letters
 
 BY_KEY: Final = "by_key"
-_LETTERS_IN_STEM: Final = re.compile(r"[（(]\s*([A-HＡ-Ｈ](?:[、，,\s]*[A-HＡ-Ｈ])*)\s*[)）]")
-_TRUTH_IN_STEM: Final = re.compile(r"[（(]\s*(√|×|✓|✗|对|错|正确|错误)\s*[)）]")
+_IS_TEXT: Final = frozenset({"stem", "stimulus", *OPTION_FIELDS, *PROMPT_FIELDS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,10 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class ImportedItem:
-    """One item as read; ``row`` is its row in the file, ``digest`` its content digest (`similarity.content_digest`)."""
+    """One item as read; ``row`` is its row in the file, ``digest`` its content digest (`similarity.content_digest`).
+
+    The questions of a set have the same ``body.stimulus``: the set's number or name in the file.
+    """
 
     row: int
     body: ItemBody
@@ -69,6 +72,7 @@ class Sheet:
         self.named = {name.casefold(): read_figure(data) for name, data in figures.items()}
         self.figures = {figure.digest: figure for figure in self.named.values() if figure is not None}
         self.seen: dict[bytes, int] = {}
+        self.cases: dict[str, Case] = {}
 
     def find_figure(self, name: str) -> str | None:
         """The digest of a picture by file name, by digest in the file or in the bank."""
@@ -110,12 +114,16 @@ class RowReader:
         topic, difficulty, fixed = self._topic(), self._difficulty(), self._fixed_order()
         if kind is None:
             return None
-        correct = self._key(kind, options)
-        html = self._html(kind, options)
-        if correct is None or self.failed:
+        take_blanks(self, kind)
+        typed, unit, prompts = read_key(self, kind, options), unit_of(self, kind), read_prompts(self, kind)
+        stem, *texts = self._html(kind, options)
+        case, shared = read_case(self)
+        if typed is None or self.failed:
             return None
-        body = write_body(kind, html[0], html[1:], fixed_order=fixed)
-        key = write_key(correct, cells.to_html(self.texts.get("rationale", ""))[0])
+        body = write_body(kind, stem, texts, fixed_order=fixed, prompts=prompts, unit=unit)
+        key = typed.key(kind, stem, texts, cells.to_html(self.texts.get("rationale", ""))[0])
+        if case:
+            body = with_stimulus(body, case, shared)
         self._check(body, key)
         digest = content_digest(body)
         self._check_twin(digest)
@@ -136,7 +144,7 @@ class RowReader:
     def _judge(self, name: str, oddity: Oddity) -> None:
         """Numbers are at home in some columns; dates and error values in none."""
         as_text = msg("Format the cell as text and type it again.")
-        is_text = name in {"stem", *OPTION_FIELDS}
+        is_text = name in _IS_TEXT
         match oddity:
             case Oddity.ERROR:
                 self.wrong(name, msg("The cell shows a calculation error."), msg("Type the value instead."))
@@ -156,12 +164,12 @@ class RowReader:
     def _options(self) -> list[str]:
         """Texts of the options, without the letters before them; a gap is a mistake."""
         texts = [self.texts.get(name, "") for name in OPTION_FIELDS]
-        while texts and not texts[-1] and not self._pictures_at(OPTION_FIELDS[len(texts) - 1]):
+        while texts and not texts[-1] and not self.pictures_at(OPTION_FIELDS[len(texts) - 1]):
             texts.pop()
         for n, text in enumerate(texts):
-            if not text and not self._pictures_at(OPTION_FIELDS[n]):
+            if not text and not self.pictures_at(OPTION_FIELDS[n]):
                 mend = msg("Fill it in, or move the later options up.")
-                problem = msg("Option %(letter)s is empty, but a later one is not.", letter=OPTION_LETTERS[n])
+                problem = msg("Option %(letter)s is empty, but a later one is not.", letter=MATCHED_LETTERS[n])
                 self.wrong(OPTION_FIELDS[n], problem, mend)
         return strip_option_letters(texts)
 
@@ -173,13 +181,13 @@ class RowReader:
                 self.wrong("kind", msg("The kind of item is missing."), self._known_kinds())
             return kind
         kind = self.how.kinds.get(word) or item_columns.KIND_WORDS.get(item_columns.plain_word(word))
-        if kind not in CHOICE_KINDS:
+        if kind not in KINDS:
             self.wrong("kind", msg("“%(word)s” is not a kind of item known here.", word=shorten(word)), self._known_kinds())
             return None
         return kind
 
     def _known_kinds(self) -> Message:
-        return msg("Use one of: %(kinds)s.", kinds="、".join(KINDS[code].name_zh for code in CHOICE_KINDS))
+        return msg("Use one of: %(kinds)s.", kinds="、".join(kind.name_zh for kind in KINDS.values()))
 
     def _kind_by_key(self, options: list[str]) -> str | None:
         text = self.texts.get("key", "")
@@ -190,41 +198,6 @@ class RowReader:
         if letters is None:
             return None
         return "single" if len(letters) == 1 else "multiple"
-
-    def _key(self, kind: str, options: list[str]) -> tuple[int, ...] | None:
-        text = self.texts.get("key", "")
-        if not text and self.how.key_in_stem:
-            text = self._take_key_from_stem(kind)
-            if not text:
-                return None
-        if not text:
-            self.wrong("key", msg("There is no key."), msg("Write the letter of the correct option, or 正确 / 错误."))
-            return None
-        correct = self._truth(text, options) if KINDS[kind].fixed_options else item_columns.parse_letters(text)
-        if correct is None:
-            mend = msg("Write 正确 or 错误.") if KINDS[kind].fixed_options else msg("Write letters, like B or A,C.")
-            self.wrong("key", msg("“%(text)s” is not a key for this kind.", text=shorten(text)), mend)
-        return correct
-
-    def _truth(self, text: str, options: list[str]) -> tuple[int, ...] | None:
-        """正确 / 错误 in words, or the letter of an option that says so."""
-        truth = item_columns.parse_truth(text)
-        letters = item_columns.parse_letters(text)
-        if truth is None and letters is not None and len(letters) == 1 and letters[0] <= len(options):
-            truth = item_columns.parse_truth(options[letters[0] - 1])
-        return None if truth is None else (truth,)
-
-    def _take_key_from_stem(self, kind: str) -> str:
-        stem = self.texts["stem"]
-        truth = bool(KINDS[kind].fixed_options)
-        found = list((_TRUTH_IN_STEM if truth else _LETTERS_IN_STEM).finditer(stem))
-        if len(found) != 1:
-            problem = msg("No key was found in the text.") if not found else msg("Several keys seem to stand in the text.")
-            self.wrong("stem", problem, msg("Put the key into a column of its own."))
-            return ""
-        blank = "" if truth else "（  ）"
-        self.texts["stem"] = stem[: found[0].start()] + blank + stem[found[0].end() :]
-        return found[0][1]
 
     def _topic(self) -> str:
         code = self.texts.get("topic", "") or self.how.default_topic or ""
@@ -251,7 +224,7 @@ class RowReader:
     def _html(self, kind: str, options: list[str]) -> list[str]:
         """The stem's HTML, then the options', pictures in place; figures that stand nowhere in the text on lines of their own."""
         stem = self._cell_html("stem", self.texts["stem"])
-        loose = [digest for name in ("stem", "figures") for digest in self._pictures_at(name)]
+        loose = [digest for name in ("stem", "figures") for digest in self.pictures_at(name)]
         for name in filter(None, re.split(r"[;；,，、\n]+", self.texts.get("figures", ""))):
             digest = self.sheet.find_figure(name.strip())
             if digest is None:
@@ -262,16 +235,17 @@ class RowReader:
         if KINDS[kind].fixed_options:
             self._check_truth_options(options)
             return [stem]
-        made = [stem]
-        for name, text in zip(OPTION_FIELDS, options, strict=False):
-            made.append(self._cell_html(name, text) + "".join(map(cells.picture, self._pictures_at(name))))
-        return made
+        return [stem, *(self.whole_html(name, text) for name, text in zip(OPTION_FIELDS, options, strict=False))]
 
     def _check_truth_options(self, options: list[str]) -> None:
         for name, text in zip(OPTION_FIELDS, options, strict=False):
             if text and item_columns.parse_truth(text) is None:
                 problem = msg("A true/false item has its own options.")
                 self.wrong(name, problem, msg("Leave the options empty, or correct the kind."))
+
+    def whole_html(self, name: str, text: str) -> str:
+        """The HTML of a cell, and after it the pictures that lie on it."""
+        return self._cell_html(name, text) + "".join(map(cells.picture, self.pictures_at(name)))
 
     def _cell_html(self, name: str, text: str) -> str:
         made, missing = cells.to_html(text, self.sheet.find_figure)
@@ -283,7 +257,7 @@ class RowReader:
         problem = msg("The picture “%(name)s” was not given, or is no PNG, JPEG, GIF, WebP or SVG.", name=shorten(picture))
         self.wrong(name, problem, msg("Upload it together with the file, under this name."))
 
-    def _pictures_at(self, name: str) -> list[str]:
+    def pictures_at(self, name: str) -> list[str]:
         """Digests of pictures embedded in the sheet at this column of the row."""
         column = self.sheet.columns.get(name)
         found: list[str] = []
@@ -317,8 +291,9 @@ class RowReader:
 
 
 def _column_of(field_name: str) -> str:
-    """The column of a field of an item: ``options.2`` -> ``option_b``."""
+    """The column of a field of an item: ``options.2`` -> ``option_b``, ``prompts.2`` -> ``prompt_2``."""
     name, _, number = field_name.partition(".")
-    if name != "options":
+    fields = {"options": OPTION_FIELDS, "prompts": PROMPT_FIELDS}.get(name)
+    if fields is None:
         return name
-    return OPTION_FIELDS[int(number) - 1] if number and int(number) <= len(OPTION_FIELDS) else OPTION_FIELDS[0]
+    return fields[int(number) - 1] if number and int(number) <= len(fields) else fields[0]

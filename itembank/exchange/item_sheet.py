@@ -4,7 +4,7 @@
 caller's decision (`exchange.xlsx`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,10 +14,10 @@ from itembank.exchange.figures import Figure
 from itembank.exchange.grid import Grid
 from itembank.exchange.item_columns import HEADERS
 from itembank.exchange.item_row import ImportedItem, Reading, RowReader, Sheet
-from itembank.exchange.mistakes import RowError, by_place, file_error
+from itembank.exchange.mistakes import RowError, by_place, file_error, shorten
 
 _HEADER_WITHIN: Final = 20
-_FILL_DOWN: Final = ("kind", "topic", "source", "difficulty")
+_FILL_DOWN: Final = ("kind", "topic", "source", "difficulty", "case", "stimulus")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,8 @@ def _read(sheet: Sheet) -> SortedItems:
                 item = RowReader(sheet, row).read()
                 if item is not None:
                     items.append(item)
+        items, others = whole_sets(items, _broken_sets(sheet))
+        sheet.mistakes += others
         if not items and not sheet.mistakes:
             sheet.mistakes.append(file_error(msg("There is no item below the header."), msg("Add a row per item.")))
     used = {digest for item in items for digest in item.body.media}
@@ -64,6 +66,29 @@ def _read(sheet: Sheet) -> SortedItems:
     good = {item.row for item in items}
     notes = [note for note in sheet.notes if note.row in good]
     return SortedItems(tuple(items), figures, tuple(by_place(sheet.mistakes)), tuple(by_place(notes)))
+
+
+def whole_sets(items: Iterable[ImportedItem], broken: Mapping[str, int]) -> tuple[list[ImportedItem], list[RowError]]:
+    """Without the questions of sets that have a mistake in another row (name -> row), and what to say in their rows."""
+    kept, mistakes = list[ImportedItem](), list[RowError]()
+    for item in items:
+        name = item.body.stimulus
+        if not name or name not in broken:
+            kept.append(item)
+        elif item.row != broken[name]:
+            problem = msg("The set “%(name)s” has a mistake in row %(row)s.", name=shorten(name), row=broken[name])
+            mend = msg("Mend that row: a set comes in whole or not at all.")
+            mistakes.append(RowError(item.row, "", HEADERS["case"][0], shorten(name), problem, mend))
+    return kept, mistakes
+
+
+def _broken_sets(sheet: Sheet) -> dict[str, int]:
+    """Sets with a mistake: name -> the first row with one."""
+    column = sheet.columns.get("case")
+    if column is None:
+        return {}
+    rows = sorted({mistake.row for mistake in sheet.mistakes if mistake.row}, reverse=True)
+    return {" ".join(sheet.grid.text(row - 1, column).split()): row for row in rows}
 
 
 def _fill_merged(sheet: Sheet) -> None:

@@ -5,7 +5,7 @@ import unicodedata
 from typing import Final
 
 from itembank.exchange import item_columns
-from itembank.exchange.item_columns import KIND_WORDS, OPTION_LETTERS, plain_word
+from itembank.exchange.item_columns import CHOICE_WORDS, OPTION_LETTERS, plain_word
 
 # Headings of kinds this product does not have; their items are refused by name.
 # fmt: off
@@ -15,7 +15,7 @@ _OTHER_KINDS: Final = (
 )
 # fmt: on
 _BY_KEY: Final = frozenset(["选择题", "选择"])
-_KIND_NAMES: Final = sorted((word for word in (*KIND_WORDS, *_OTHER_KINDS) if not word.isascii()), key=len, reverse=True)
+_KIND_NAMES: Final = sorted((word for word in (*CHOICE_WORDS, *_OTHER_KINDS) if not word.isascii()), key=len, reverse=True)
 _TRUTH: Final = r"√|×|✓|✗|✔|✘|对|错|正确|错误|T|F"
 _KIND: Final = "|".join(_KIND_NAMES)
 _HEADING: Final = re.compile(
@@ -50,7 +50,7 @@ def heading_kind(text: str) -> str | None:
 
 def kind_of_word(word: str) -> str | None:
     """The kind's code; empty where the key decides (选择题); None for a kind not known here."""
-    return "" if word in _BY_KEY else KIND_WORDS.get(word)
+    return "" if word in _BY_KEY else CHOICE_WORDS.get(word)
 
 
 def take_kind_mark(text: str) -> tuple[str | None, str]:

@@ -14,7 +14,8 @@ from itembank.exchange.item_row import BY_KEY, ImportedItem, Reading
 from itembank.exchange.item_sheet import SortedItems, sort_rows
 from itembank.exchange.mistakes import RowError
 from itembank.exchange.syllabus_sheet import ParsedSyllabus, read_sheet
-from itembank.exchange.writing import write_items, write_syllabus, write_template
+from itembank.exchange.template import write_template
+from itembank.exchange.writing import write_items, write_syllabus
 
 __all__ = [
     "BY_KEY",

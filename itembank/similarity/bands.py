@@ -12,7 +12,7 @@ from typing import Final
 
 from itembank import markup
 from itembank.items import ItemBody
-from itembank.similarity.normal import normal_form
+from itembank.similarity.normal import normal_form, normal_text
 
 REVIEW: Final = 0.50
 """From here on a person decides, where the other item is spoken for."""
@@ -76,19 +76,24 @@ SEPARATOR: Final = "\x1f"
 
 
 def texts_of(body: ItemBody) -> Texts:
-    """What is compared of a body. A case shared by several items is not in it: items on one case are a set, not copies."""
+    """What is compared of a body, prompts beside options, the unit after the stem.
+
+    A case shared by several items is not in it: items on one case are a set, not copies.
+    """
     if body.kind == "true_false":
         options: Sequence[str] = ()
     else:
         options = [option.html for option in body.options]
     stem, *rest = json.loads(normal_form(body.stem_html, options))
-    return Texts(stem, tuple(rest))
+    prompts = (normal_text(markup.plain_text(prompt.html)) for prompt in body.prompts)
+    return Texts(stem + normal_text(body.unit), tuple(sorted([*rest, *prompts])))
 
 
 def readable(body: ItemBody) -> str:
-    """The item as plain text for a character difference: the stem, then the options, a line each."""
+    """The item as plain text for a character difference: the stem, then unit, prompts and options, a line each."""
     options = () if body.kind == "true_false" else body.options
-    return "\n".join([markup.shown_text(body.stem_html), *(markup.shown_text(option.html) for option in options)])
+    parts = [markup.shown_text(part.html) for part in (*body.prompts, *options)]
+    return "\n".join([markup.shown_text(body.stem_html), *([body.unit] if body.unit else []), *parts])
 
 
 def band(score: float, *, live: bool) -> Band:

@@ -128,7 +128,21 @@ def normal_form(stem_html: str, options_html: Iterable[str]) -> str:
 def content_digest(body: ItemBody) -> bytes:
     """SHA-256 (32 bytes) of the normal form. Two items with the same digest are the same item, whatever their keys.
 
-    An item asked once as single and once as multiple choice is still the same item; so the kind is not in it.
+    An item asked once as single and once as multiple choice is still the same item; so the kind is not in it. What few items
+    have (prompts, a unit, the text of a case: two cases may ask the same words) is in it where they have it.
     """
     form = normal_form(body.stem_html, (option.html for option in body.options))
+    more = more_of(body)
+    if more:
+        form += json.dumps(more, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
     return hashlib.sha256(form.encode()).digest()
+
+
+def more_of(body: ItemBody) -> dict[str, str | list[str]]:
+    """The normal form of what only some items show: prompts (sorted), unit, the text of the case; empty for all others."""
+    more: dict[str, str | list[str]] = {
+        "prompts": sorted(normal_text(markup.plain_text(prompt.html)) for prompt in body.prompts),
+        "unit": normal_text(body.unit),
+        "stimulus": normal_text(markup.plain_text(body.stimulus_html)),
+    }
+    return {name: value for name, value in more.items() if value}

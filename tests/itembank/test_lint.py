@@ -1,8 +1,11 @@
 """Remarks on items: each rule on both sides of its boundary."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 
-from itembank.items import write_body, write_key
+from itembank.items import option_ids, write_body, write_key
 from itembank.lint import BATCH_NEEDED, Finding, LintItem, lint, lint_batch
 
 SOURCE = "GBZ/T 001-2020 第 3 条"
@@ -100,3 +103,59 @@ def test_multiple_choice_and_true_false_are_balanced_apart() -> None:
     items += [LintItem("true_false", "", ("正确", "错误"), (n % 2 + 1,), "") for n in range(40)]
     assert lint_batch(items) == []
     assert [f.code for f in lint_batch([LintItem("true_false", "", ("正确", "错误"), (1,), "")] * 40)] == ["key_balance"]
+
+
+def found_in(
+    kind: str, stem: str, options: Sequence[str] = (), prompts: Sequence[str] = (), unit: str = "", **key: Any
+) -> list[str]:
+    """Codes of the remarks; `correct` of the key by position."""
+    ids = option_ids(kind, stem, options)
+    correct = [ids[position - 1] for position in key.pop("correct", ())]
+    body = write_body(kind, stem, options, prompts=prompts, unit=unit)
+    return [finding.code for finding in lint(body, write_key(correct, kind=kind, **key), SOURCE)]
+
+
+@pytest.mark.parametrize(
+    ("stem", "accepted", "expected"),
+    [
+        ("送电前应当先____。", [["验电"]], []),
+        ("送电前先验电，即____。", [["验电", "检验"]], ["answer_in_text"]),
+        ("____是送电前的第一步。", [["验电"]], ["blank_first"]),
+        ("送电前应当先____。", [["按照规程逐项检查设备并且办理工作票手续后再行操作"]], ["long_answer"]),
+        ("额定电压是____伏。", [["220", "220.0"]], ["number_answer"]),
+        ("依次____，____，____，____。", [["停"], ["验"], ["挂"], ["封"]], ["many_blanks"]),
+    ],
+)
+def test_blanks(stem: str, accepted: list[list[str]], expected: list[str]) -> None:
+    assert found_in("fill_in", stem, accepted=accepted) == expected
+
+
+@pytest.mark.parametrize(
+    ("stem", "unit", "key", "expected"),
+    [
+        ("电流是多少？", "A", {"number": "22"}, []),
+        ("电流是多少？", "A", {"number": "22.5"}, ["no_tolerance"]),
+        ("电流是多少（保留一位小数）？", "A", {"number": "22.5"}, []),
+        ("电流是多少？", "A", {"number": "22.5", "tolerance": "0.1"}, []),
+        ("电流是多少？", "A", {"number": "2", "tolerance": "2"}, ["wide_tolerance"]),
+        ("电流是多少？", "", {"number": "22"}, ["no_unit"]),
+        ("电压 220 V，是多少伏？", "V", {"number": "220"}, ["answer_in_text"]),
+    ],
+)
+def test_numbers(stem: str, unit: str, key: dict[str, str], expected: list[str]) -> None:
+    assert found_in("numeric", stem, unit=unit, **key) == expected
+
+
+def test_pairs() -> None:
+    three, two = ["黄绿双色", "淡蓝色", "红色"], ["保护线", "中性线"]
+    assert found_in("matching", "选择颜色。", three, two, correct=[1, 2]) == []
+    assert found_in("matching", "选择颜色。", three[:2], two, correct=[1, 2]) == ["equal_sides"]
+    assert found_in("matching", "选择颜色。", ["保护线用黄绿双色", *three[1:]], two, correct=[1, 2]) == ["pair_given_away"]
+    assert found_in("matching", "选择颜色。", three, ["保护线", "保护线。"], correct=[1, 2]) == ["same_prompts"]
+
+
+def test_sequences() -> None:
+    assert found_in("ordering", "次序：", ["断电", "验电", "挂地线"], correct=[1, 2, 3]) == []
+    assert found_in("ordering", "次序：", ["首先断电", "验电", "挂地线"], correct=[1, 2, 3]) == ["order_word"]
+    assert found_in("ordering", "次序：", ["断电", "2. 验电", "挂地线"], correct=[1, 2, 3]) == ["numbered_step"]
+    assert found_in("ordering", "次序：", ["断电", "验电"], correct=[1, 2]) == ["few_steps"]

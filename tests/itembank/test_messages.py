@@ -8,7 +8,7 @@ from pathlib import Path
 from babel.messages.pofile import read_po
 
 ROOT = Path(__file__).parents[2]
-MODULES = ["errors", "markup", "syllabus", "lint", "changes", "families", "quarantine", "ledger"]
+MODULES = ["errors", "markup", "syllabus", "lint/choice", "lint/kinds", "changes", "families", "quarantine", "ledger"]
 PARAMETER = re.compile(r"%\((\w+)\)s")
 
 

@@ -19,7 +19,7 @@ from itembank.exchange.item_columns import parse_difficulty, parse_letters, pars
 from itembank.exchange.mistakes import RowError, column_letter
 from itembank.exchange.ooxml import read_extra
 from itembank.exchange.xlsx import Limits, ParsedItems, ParsedSyllabus, Reading, read_items, read_syllabus, sort_items
-from itembank.items import ItemBody, ItemKeyData, write_body, write_key
+from itembank.items import KINDS, ItemBody, ItemKeyData, write_body, write_key
 from itembank.syllabus import Area, Leaf, Ratio, Syllabus
 
 Cell = str | float | bool | dt.date
@@ -521,9 +521,9 @@ def test_the_template_offers_lists_and_reads_as_empty() -> None:
     data = xlsx.write_template(now=NOW, syllabus=table())
     assert [(m.row, str(m.problem)) for m in refused(data)] == [(0, "There is no item below the header.")]
     examples = taken(data, Reading(sheet="示例"))
-    assert [item.body.kind for item in examples.items] == ["single", "multiple", "true_false"]
+    assert [item.body.kind for item in examples.items] == [*KINDS, "single", "fill_in"]
     xml = zipfile.ZipFile(io.BytesIO(data)).read("xl/worksheets/sheet1.xml").decode()
-    assert "单项选择题,多项选择题,判断题" in xml
+    assert "单项选择题,多项选择题,判断题,填空题" in xml
     assert "鉴定点!$A$2:$A$5" in xml
     assert xlsx.write_template(now=NOW) == xlsx.write_template(now=NOW)
 

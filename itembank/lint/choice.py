@@ -1,23 +1,16 @@
-"""Item-writing rules: what a reviewer would remark on. Pure.
-
-Unlike `items.check_item`, nothing here forbids storing an item, except the rules of severity ``error``, which give the key
-away. Each rule is a small function in the table `RULES` (one item) or `BATCH_RULES` (many); to add a rule, write it
-and list it.
-"""
+"""Rules for any kind, and for the choice kinds: options, statements, the balance of key letters."""
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Final, Literal
+from collections.abc import Iterator, Sequence
+from typing import Final
 
-from itembank import markup
-from itembank.errors import Message, msg
-from itembank.items import ItemBody, ItemKeyData, kind_of, letter
+from itembank.errors import msg
+from itembank.items import kind_of, letter
+from itembank.lint.finding import Finding, LintItem
 from itembank.similarity import normal_text
 
-Severity = Literal["error", "warning", "hint"]
-
+_CHOICE: Final = frozenset({"single", "multiple"})
 MUCH_LONGER: Final = 1.8
 LONGER_BY: Final = 8
 BATCH_NEEDED: Final = 20
@@ -34,55 +27,6 @@ _QUESTION: Final = re.compile(r"[?？]|吗[。？?]?$|是否")
 _BLANK: Final = re.compile(r"[（(]\s*[)）]|_{2,}")
 _NEGATIVE: Final = re.compile(r"(不正确|错误|不属于|不包括|不是|不能|不应|不得|不符合|无关|除外)的")
 _NUMERIC: Final = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?\s*[%‰℃°a-zA-ZΩμµ/·\u4e00-\u9fff]{0,6}")
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One remark. ``where`` is a field name (``stem``, ``options.2``, ``key``, ``source``) or ``batch``."""
-
-    code: str
-    severity: Severity
-    message: Message
-    where: str
-
-
-@dataclass(frozen=True, slots=True)
-class LintItem:
-    """What the rules look at: texts already plain, option 1 first."""
-
-    kind: str
-    stem: str
-    options: tuple[str, ...]
-    correct: tuple[int, ...]
-    source: str
-
-
-Rule = Callable[[LintItem], Iterator[Finding]]
-BatchRule = Callable[[Sequence[LintItem]], Iterator[Finding]]
-
-
-def lint_item(body: ItemBody, key: ItemKeyData, source: str = "") -> LintItem:
-    """The view of an item that the rules work on. ``source`` is the clause the item rests on (依据)."""
-    options = tuple(markup.shown_text(option.html) for option in body.options)
-    return LintItem(body.kind, markup.shown_text(body.stem_html), options, key.correct, source.strip())
-
-
-def lint(body: ItemBody, key: ItemKeyData, source: str = "") -> list[Finding]:
-    """All remarks on one item, errors first."""
-    item = lint_item(body, key, source)
-    found = [finding for rule in RULES for finding in rule(item)]
-    return sorted(found, key=lambda finding: ("error", "warning", "hint").index(finding.severity))
-
-
-def blocking(body: ItemBody, key: ItemKeyData) -> list[Finding]:
-    """Only what must not be stored (severity ``error``); an import asks this for every row."""
-    return list(stem_gives_key_away(lint_item(body, key)))
-
-
-def lint_batch(items: Iterable[LintItem]) -> list[Finding]:
-    """Remarks on a batch as a whole (an import, a form)."""
-    batch = list(items)
-    return [finding for rule in BATCH_RULES for finding in rule(batch)]
 
 
 def stem_gives_key_away(item: LintItem) -> Iterator[Finding]:
@@ -119,7 +63,7 @@ def statement_is_one_sentence(item: LintItem) -> Iterator[Finding]:
 
 def no_all_of_the_above(item: LintItem) -> Iterator[Finding]:
     """以上都是, 以上皆非 and their like reward guessing and break when options are shuffled."""
-    if kind_of(item.kind).fixed_options:
+    if item.kind not in _CHOICE:
         return
     for n, text in enumerate(item.options, 1):
         if _ALL_OF_THEM.search(text.strip("。. ")):
@@ -130,7 +74,7 @@ def no_all_of_the_above(item: LintItem) -> Iterator[Finding]:
 
 def no_option_stands_out(item: LintItem) -> Iterator[Finding]:
     """An option much longer than every other one is usually the key, and candidates know."""
-    if len(item.options) < 3 or kind_of(item.kind).fixed_options:
+    if len(item.options) < 3 or item.kind not in _CHOICE:
         return
     longest, second = sorted(range(len(item.options)), key=lambda n: -len(item.options[n]))[:2]
     long, next_long = len(item.options[longest]), len(item.options[second])
@@ -146,7 +90,7 @@ def no_option_stands_out(item: LintItem) -> Iterator[Finding]:
 
 def options_are_parallel(item: LintItem) -> Iterator[Finding]:
     """Options of one kind: all numbers or none, all ending alike, nothing all share that belongs in the stem."""
-    if kind_of(item.kind).fixed_options or len(item.options) < 3:
+    if item.kind not in _CHOICE or len(item.options) < 3:
         return
     numeric = [bool(_NUMERIC.fullmatch(text)) for text in item.options]
     if sum(numeric) == len(numeric) - 1:
@@ -225,16 +169,3 @@ def keys_are_balanced(batch: Sequence[LintItem]) -> Iterator[Finding]:
                 ),
                 "batch",
             )
-
-
-RULES: Final[tuple[Rule, ...]] = (
-    stem_gives_key_away,
-    statement_is_one_sentence,
-    no_all_of_the_above,
-    no_option_stands_out,
-    options_are_parallel,
-    options_are_distinct,
-    negative_is_rare,
-    source_is_cited,
-)
-BATCH_RULES: Final[tuple[BatchRule, ...]] = (keys_are_balanced,)
