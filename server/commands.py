@@ -14,7 +14,7 @@ from itembank.exchange.item_columns import HEADERS
 from itembank.exchange.item_row import Reading
 from itembank.exchange.item_sheet import SortedItems
 from itembank.exchange.mistakes import RowError
-from itembank.items import CHOICE_KINDS, KINDS
+from itembank.items import KINDS
 from itembank.tables import Bank, BatchState, ImportBatch
 from server.audit import trail
 from server.auth import permissions, staff
@@ -70,8 +70,8 @@ class ItemFile:
 
     def read(self) -> SortedItems:
         """Good and refused rows."""
-        if self.how.default_kind not in (None, "by_key", *CHOICE_KINDS):
-            raise CommandError(f"no kind is called {self.how.default_kind}; there are: {', '.join(CHOICE_KINDS)}, by_key")
+        if self.how.default_kind not in (None, "by_key", *KINDS):
+            raise CommandError(f"no kind is called {self.how.default_kind}; there are: {', '.join(KINDS)}, by_key")
         if self.figures is not None and not self.figures.is_dir():
             raise CommandError(f"{self.figures} is not a folder of pictures")
         files = [path for path in sorted(self.figures.iterdir()) if path.is_file()] if self.figures else []

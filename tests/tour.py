@@ -76,6 +76,14 @@ STOPS = (
     Stop("writer", "/bank/1/items/{draft}/edit", "item-edit"),
     Stop("writer", "/bank/1/items/{returned}/edit", "item-edit-remarks"),
     Stop("writer", "/bank/1/items/{revised}/versions", "item-versions"),
+    *(
+        Stop("writer", f"/bank/1/items/new?kind={kind}", f"item-new-{kind}")
+        for kind in ("fill_in", "numeric", "matching", "ordering")
+    ),
+    Stop("writer", "/bank/1/items/{matching}", "item-matching"),
+    Stop("writer", "/bank/1/cases", "case-sets"),
+    Stop("writer", "/bank/1/cases/new", "case-set-new"),
+    Stop("reviewer", "/bank/1/cases/{case}", "case-set"),
     Stop("reviewer", "/bank/1/reviews", "reviews"),
     Stop("reviewer", "/bank/1/reviews/{in_review}", "item-review"),
     Stop("reviewer", "/bank/1/reviews/{revised}", "item-review-again"),
@@ -332,8 +340,8 @@ def candidate_screens(running: Browser, page: Page, demo: Demo) -> Iterator[tupl
         return act
 
     yield "exam-question", shown(1)
-    yield "exam-multiple", shown(13)
-    yield "exam-true-false", shown(20)
+    yield "exam-multiple", shown(31)
+    yield "exam-true-false", shown(41)
     yield "exam-report", shown(2, "#exam-work [data-part=report]", "#report-dialog[open]")
     yield "exam-too-early", shown(2, "#exam-work [data-part=hand-in]", "#early-dialog[open]")
     yield "exam-help", shown(2, "[data-help]", "#help-dialog[open]")
@@ -505,7 +513,42 @@ def _items(made: BrowserContext, passes: Passes, names: dict[str, str]) -> None:
     item |= {f"option_{number}": text for number, text in enumerate(alike, 1)}
     post(made.request, post(made.request, "/bank/1/items", {**item}) + "/submit", {})
     page.close()
+    _kinds(made.request, names)
     post(passes.request(made, "bank"), "/bank/1/quarantine", {"item": "241", "reason": "网上出现与本题相同的文字，待查"})
+
+
+def _kinds(request: APIRequestContext, names: dict[str, str]) -> None:
+    """A matching item, and a case set that waits for reviewers."""
+    base = {"topic": "A-A-A-001", "difficulty": "3", "source": "GB 26860 第 6 条", "then": "save"}
+    match = base | {"kind": "matching", "stem": "请为各导线选择规定的颜色。", "extras_1": "棕色"}
+    pairs = enumerate((("保护线", "黄绿双色"), ("中性线", "淡蓝色"), ("L1 相线", "黄色")), 1)
+    match |= {f"{name}_{n}": text for n, pair in pairs for name, text in zip(("prompts", "matches"), pair, strict=True)}
+    names["matching"] = post(request, "/bank/1/items", match).rsplit("/", 1)[1]
+    text = (
+        "某车间配电柜跳闸。值班电工甲未停电、未验电即打开柜门检查，右手触及 \\(L_1\\) 相母排，被电击倒地，同事乙立即拉下总开关。"
+    )
+    case = post(request, "/bank/1/cases", {"title": "", "text": text, "then": "save"})
+    names["case"] = case.rsplit("/", 1)[1]
+    base |= {"case": names["case"]}
+    questions = (
+        {"kind": "fill_in", "stem": "打开柜门检查前，应当先停电、____、挂接地线。", "answer_1": "验电"},
+        {
+            "kind": "ordering",
+            "stem": "请排列触电急救的次序。",
+            "steps_1": "脱离电源",
+            "steps_2": "判断意识和呼吸",
+            "steps_3": "心肺复苏",
+        },
+        {
+            "kind": "numeric",
+            "stem": "人体电阻按 1000 Ω、相电压按 220 V 计，通过人体的电流是多少？",
+            "number": "220",
+            "unit": "mA",
+        },
+    )
+    for question in questions:
+        post(request, "/bank/1/items", base | question)
+    post(request, f"{case}/submit", {})
 
 
 def _write(page: Page, item: dict[str, str], *, hand_in: bool) -> str:

@@ -68,7 +68,7 @@ def sample(db: Session, keyring: Keyring, batch: ImportBatch) -> list[SampleItem
         body, key = ItemBody.model_validate(version.body), keys.read_key(db, keyring, version.id)
         remarks = lint(body, key, version.source_clause)
         shown = preview_of(body, item.id)
-        answer = key_words(version.kind, key)
+        answer = key_words(version.kind, key, body.unit)
         topic = f"{code} {name}"
         found.append(
             SampleItem(item.id, item.import_row or 0, topic, shown, answer, version.difficulty, version.source_clause, remarks)

@@ -10,8 +10,7 @@ from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from typing import Final
 
-from itembank.blueprint import BlueprintBody, TopicFacts
-from itembank.items import CHOICE_KINDS as KINDS
+from itembank.blueprint import SECTION_KINDS, BlueprintBody, TopicFacts
 from itembank.syllabus import IMPORTANCES, largest_remainder
 from server.pages import marks
 
@@ -207,7 +206,7 @@ def form_of(name: str, body: BlueprintBody, topics: Sequence[TopicFacts]) -> Blu
     for section in body.sections:
         form.counts[section.kind] = str(int(form.counts.get(section.kind, "0")) + section.count)
         form.marks[section.kind] = marks(section.marks_each)
-    if order != [kind for kind in KINDS if kind in order]:
+    if order != [kind for kind in SECTION_KINDS if kind in order]:
         form.places = {kind: str(n) for n, kind in enumerate(order, 1)}
     keyed = [(f"{t.code}|{t.kind}" if t.kind else t.code, t.low, t.high) for t in body.topics]
     keyed += [(f"{IMPORTANCE}{i.importance}", i.low, i.high) for i in body.importance]

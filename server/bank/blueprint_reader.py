@@ -6,6 +6,7 @@ from decimal import Decimal, InvalidOperation
 
 from pydantic import ValidationError
 
+from itembank.blueprint import SECTION_KINDS as KINDS
 from itembank.blueprint import (
     BlueprintBody,
     CognitiveDemand,
@@ -20,7 +21,6 @@ from itembank.blueprint import (
     WordBand,
     check,
 )
-from itembank.items import CHOICE_KINDS as KINDS
 from itembank.syllabus import IMPORTANCES
 from server.bank.blueprint_form import (
     GRADE,

@@ -6,9 +6,8 @@ from typing import Any, Final
 from fastapi import APIRouter, Request, Response
 from sqlmodel import Session
 
-from itembank.blueprint import TopicFacts
+from itembank.blueprint import SECTION_KINDS, TopicFacts
 from itembank.enemies import cliques
-from itembank.items import CHOICE_KINDS as KIND_CODES
 from itembank.pool import load_topics
 from itembank.tables import Bank, Blueprint
 from server.audit import trail
@@ -19,7 +18,7 @@ from server.bank.blueprint_reader import Checked, checked
 from server.bank.recount import asked_of
 from server.bank.scope import BlueprintWriter, Fields, PaperReader, own_bank, own_blueprint, text
 from server.bank.shortage_words import Sentences, tasks_of
-from server.bank.words import COGNITIVE, IMPORTANCES, KINDS
+from server.bank.words import COGNITIVE, IMPORTANCES, SECTIONS
 from server.db import Db, ReadDb, transaction
 from server.errors import Conflict, NotFound
 from server.jobs import JUDGE, Job
@@ -46,7 +45,7 @@ def show(request: Request, db: ReadDb, who: PaperReader, bank_id: int, blueprint
         asked=asked_of(body, [], load_topics(db, bank)),
         used=blueprints.times_used(db, row),
         enemies=len(cliques(db, bank.id)),
-        kinds=KINDS,
+        kinds=SECTIONS,
     )
 
 
@@ -114,8 +113,8 @@ def _context(
         "known_levels": COGNITIVE,
         "place": blueprint_live.place,
         "answer_words": blueprint_live.answer_words,
-        "kind_codes": list(KIND_CODES),
-        "kinds": KINDS,
+        "kind_codes": list(SECTION_KINDS),
+        "kinds": SECTIONS,
         "importances": IMPORTANCES,
         "grades": blueprint_form.GRADES,
         "letters": blueprint_form.LETTERS,
@@ -164,7 +163,7 @@ def _acted(form: BlueprintForm, topics: Sequence[TopicFacts], fields: Fields, th
         return propose(form, topics, found.items)
     code, kind = text(fields, "line_topic").partition(" ")[0], text(fields, "line_kind")
     if then == "line" and any(topic.code == code for topic in topics):
-        form.low.setdefault(f"{code}|{kind}" if kind in KIND_CODES else code, "1")
+        form.low.setdefault(f"{code}|{kind}" if kind in SECTION_KINDS else code, "1")
     return form
 
 

@@ -134,10 +134,10 @@ def restore(
     item: Item | None,
     *,
     number: int | None = None,
-    topic: str = "",
+    begun: EditorForm | None = None,
     task: int = 0,
 ) -> Restored | None:
-    """What this writer typed and did not save: the draft wanted, or the newest (for `task`, about `topic`)."""
+    """What this writer typed and did not save: the draft wanted, or the newest (for `task`, or like a new form is `begun`)."""
     wanted = [*_mine(bank, item, who), *_open()]
     if number is not None:
         wanted.append(col(WorkingDraft.id) == number)
@@ -146,9 +146,14 @@ def restore(
     newest = (col(WorkingDraft.saved_at).desc(), col(WorkingDraft.id).desc())
     for row in db.execute(select(WorkingDraft).where(*wanted).order_by(*newest).limit(10)).scalars():
         form = _opened(keyring, row)
-        if number is not None or task or topic in {"", form.topic}:
+        if number is not None or task or _fits(form, begun):
             return Restored(row.id or 0, form, row.saved_at, row.base_version, row.task_id or 0)
     return None
+
+
+def _fits(form: EditorForm, begun: EditorForm | None) -> bool:
+    """Whether a draft is about the topic a new form begins with, and for the same set or none."""
+    return begun is None or (begun.topic in {"", form.topic} and begun.case == form.case)
 
 
 def _opened(keyring: Keyring, row: WorkingDraft) -> EditorForm:

@@ -6,24 +6,28 @@ and HTML that this cannot say stands behind `[html]`. What was typed and not sav
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlmodel import Session, col
 from starlette.datastructures import FormData
 
-from itembank import discussion, items, keys, lint
+from itembank import cases, discussion, items, keys, lint
 from itembank.errors import FieldProblem
 from itembank.exchange import cells
-from itembank.items import ItemBody, ItemKeyData
+from itembank.items import ItemBody, ItemKeyData, with_stimulus
 from itembank.lifecycle import DEFAULT_DIFFICULTY, Draft
+from itembank.markup import media_of
 from itembank.pool import find_same
 from itembank.sealing import Keyring
 from itembank.similarity import content_digest
+from itembank.stimulus_tables import Stimulus
 from itembank.tables import Bank, Item, ItemVersion, Topic
 from server.auth.staff import Staff
+from server.bank import editor_kinds
+from server.bank.editor_kinds import KindFields
 from server.bank.item_view import Preview, preview_of
-from server.bank.scope import say, text
+from server.bank.scope import own_case, say, text
 from server.bank.tables import FigureUpload
 from server.bank.words import KINDS
 from server.pages import _, translate
@@ -35,10 +39,10 @@ _PREFIX = re.compile(r"[0-9a-f]{8,64}")
 
 
 @dataclass
-class EditorForm:
+class EditorForm(KindFields):
     """The fields as typed. `options` has always `ROWS` texts; `correct` are option numbers, for true/false 1 or 2.
 
-    `change`: what a revision changes and why, for its discussion.
+    `change`: what a revision changes and why, for its discussion. `case`: number of the set a new question is written for.
     """
 
     kind: str = "single"
@@ -51,6 +55,7 @@ class EditorForm:
     fixed_order: bool = False
     rationale: str = ""
     change: str = ""
+    case: str = ""
 
     @property
     def filled(self) -> list[str]:
@@ -61,7 +66,7 @@ class EditorForm:
     @property
     def is_blank(self) -> bool:
         """Whether nothing worth keeping was typed."""
-        return not (self.stem.strip() or any(option.strip() for option in self.options))
+        return not any(one.strip() for one in (self.stem, *self.options, *self.typed_by_kind))
 
 
 def read_form(fields: FormData) -> EditorForm:
@@ -81,6 +86,8 @@ def read_form(fields: FormData) -> EditorForm:
         fixed_order=text(fields, "fixed_order") == "1",
         rationale=text(fields, "rationale"),
         change=text(fields, "change")[: discussion.LONGEST],
+        case=text(fields, "case")[:9],
+        **editor_kinds.read_fields(fields),
     )
 
 
@@ -89,21 +96,25 @@ def form_of(db: Session, keyring: Keyring, item: Item, version: ItemVersion) -> 
     body = ItemBody.model_validate(version.body)
     key = keys.read_key(db, keyring, version.id)
     topic = db.get(Topic, item.topic_id)
-    texts = [] if version.kind == "true_false" else [_typed(option.html) for option in body.options]
+    choice = version.kind in items.CHOICE_KINDS
+    texts = [typed(option.html) for option in body.options] if choice and version.kind != "true_false" else []
     return EditorForm(
         kind=version.kind,
         topic=topic.code if topic else "",
-        stem=_typed(body.stem_html),
+        stem=typed(body.stem_html),
         options=[*texts, *[""] * (ROWS - len(texts))],
-        correct=list(key.correct),
+        correct=list(key.correct) if choice else [],
         difficulty=version.difficulty,
         source=version.source_clause,
         fixed_order=body.fixed_order,
-        rationale=_typed(key.rationale_html) if key.rationale_html else "",
+        rationale=typed(key.rationale_html) if key.rationale_html else "",
+        case=str(item.stimulus_id or ""),
+        **editor_kinds.fields_of(body, key, typed),
     )
 
 
-def _typed(html: str) -> str:
+def typed(html: str) -> str:
+    """Stored HTML as a writer types it."""
     return _LONG_MARK.sub(lambda found: figure_mark(found[1]), cells.from_html(html))
 
 
@@ -112,13 +123,16 @@ def figure_mark(digest: str) -> str:
     return f"[图:{digest[:SHORT]}]"
 
 
-def finder(db: Session, who: Staff, item: Item | None) -> Callable[[str], str | None]:
-    """Full digest for what stands in a figure mark: figures of this institution's uploads and of the item itself."""
+def finder(db: Session, who: Staff, item: Item | None, case: Stimulus | None = None) -> Callable[[str], str | None]:
+    """Full digest for what stands in a figure mark: figures of this institution's uploads, of the item itself, of the set."""
     uploads = select(col(FigureUpload.digest)).where(col(FigureUpload.institution_id) == who.institution_id)
     known = set(db.execute(uploads).scalars())
     if item is not None:
         bodies = db.execute(select(col(ItemVersion.body)).where(col(ItemVersion.item_id) == item.id)).scalars()
         known.update(digest for body in bodies for digest in ItemBody.model_validate(body).media)
+
+    if case is not None:
+        known.update(media_of(cases.wording(db, case).html))
 
     def find(name: str) -> str | None:
         word = name.strip().lower()
@@ -148,16 +162,19 @@ def read(db: Session, who: Staff, bank: Bank, form: EditorForm, item: Item | Non
     find = finder(db, who, item)
     missing: list[str] = []
 
-    def html(typed: str) -> str:
-        made, unknown = cells.to_html(typed, find)
+    def html(source: str) -> str:
+        made, unknown = cells.to_html(source, find)
         missing.extend(unknown)
         return made
 
-    options = [html(option) for option in form.filled] if form.kind != "true_false" else []
-    body = items.write_body(form.kind, html(form.stem), options, fixed_order=form.fixed_order)
-    key = items.write_key(form.correct, html(form.rationale) if form.rationale else "")
-    problems = items.check_item(body, key)
+    stem = html(form.stem)
+    body, key, rows = _written(form, stem, html)
+    case = case_of(db, who, bank, form, item)
+    if case is not None:
+        body = with_stimulus(body, str(case.id), cases.wording(db, case).html)
+    problems = [replace(one, field=rows.get(one.field, one.field)) for one in items.check_item(body, key)]
     remarks = lint.lint(body, key, form.source) if form.stem else []
+    remarks = [replace(one, where=rows.get(one.where, one.where)) for one in remarks]
     same = None if problems else find_same(db, bank, [content_digest(body).hex()]).get(content_digest(body).hex())
     if same is not None and item is not None and _family(db, same) == item.family_id:
         same = None
@@ -175,13 +192,34 @@ def given_away(reading: Reading, fields: FormData) -> dict[str, str]:
     return {one.where: f"{say(one.message)} {mend}" for one in wrong}
 
 
+def _written(form: EditorForm, stem: str, html: Callable[[str], str]) -> tuple[ItemBody, ItemKeyData, dict[str, str]]:
+    """Body, key, and in which row of the form a field of theirs was typed."""
+    rationale = html(form.rationale) if form.rationale else ""
+    if form.kind in items.CHOICE_KINDS:
+        options = [html(option) for option in form.filled] if form.kind != "true_false" else []
+        body = items.write_body(form.kind, stem, options, fixed_order=form.fixed_order)
+        return body, items.write_key(form.correct, rationale), {}
+    made = editor_kinds.write(form.kind, form, stem, html)
+    body = items.write_body(form.kind, stem, made.options, prompts=made.prompts, unit=made.unit)
+    return body, items.write_key(rationale=rationale, kind=form.kind, **made.key), made.rows
+
+
+def case_of(db: Session, who: Staff, bank: Bank, form: EditorForm, item: Item | None) -> Stimulus | None:
+    """The set the question belongs to, or is written for; raises `NotFound` for one of another bank."""
+    if item is not None:
+        return None if item.stimulus_id is None else db.get(Stimulus, item.stimulus_id)
+    return own_case(db, who, bank, int(form.case)) if form.case.isdecimal() else None
+
+
 def _family(db: Session, item_id: int) -> int | None:
     return db.execute(select(col(Item.family_id)).where(col(Item.id) == item_id)).scalar()
 
 
 def family_members(db: Session, item: Item) -> list[int]:
-    """Ids of the items of its family."""
-    return sorted(db.execute(select(col(Item.id)).where(col(Item.family_id) == item.family_id)).scalars())
+    """Ids of what an item is not compared with: its family, and the questions on the same text."""
+    mine = col(Item.family_id) == item.family_id
+    same = mine if item.stimulus_id is None else or_(mine, col(Item.stimulus_id) == item.stimulus_id)
+    return sorted(db.execute(select(col(Item.id)).where(same)).scalars())
 
 
 def find_leaf(db: Session, bank: Bank, code: str) -> Topic | None:

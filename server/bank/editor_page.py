@@ -56,9 +56,9 @@ class Editing:
 
     def restored(self, number: int | None) -> datetime | None:
         """Put back what was typed before and not saved; when that was."""
-        topic = self.form.topic if self.item is None else ""
+        begun = self.form if self.item is None else None
         keyring = self.request.app.state.keyring
-        found = drafts.restore(self.db, keyring, self.who, self.bank, self.item, number=number, topic=topic, task=self.tab.task)
+        found = drafts.restore(self.db, keyring, self.who, self.bank, self.item, number=number, begun=begun, task=self.tab.task)
         if found is None:
             return None
         self.form = found.form
@@ -119,6 +119,7 @@ class Editing:
         return {
             "bank": self.bank,
             "item": self.item,
+            "case": editor.case_of(self.db, self.who, self.bank, self.form, self.item),
             "form": self.form,
             "tab": self.tab,
             "reading": self.read(),

@@ -7,6 +7,7 @@ from pydantic import BaseModel
 from starlette.datastructures import FormData, UploadFile
 
 from itembank import discussion, lifecycle
+from itembank.items import CASE_SET
 from itembank.lifecycle import current_version
 from itembank.tables import Item, ItemState
 from server.audit import trail
@@ -30,17 +31,22 @@ class Begun(BaseModel):
     kind: str = ""
     task: int | None = None
     draft: int | None = None
+    case: str = ""
 
 
 @router.get("/{bank_id:int}/items/new")
 def new_item(request: Request, db: ReadDb, who: Writer, bank_id: int, begun: Annotated[Begun, Query()]) -> Response:
     """An empty form, for a task where one is named; or what this writer typed last for it and did not save."""
     bank = own_bank(db, who, bank_id)
+    if begun.kind == CASE_SET:
+        return redirect(request, f"/bank/{bank.id}/cases/new")
     task = tasks.open_task(db, who, bank, begun.task)
     kind = begun.kind or (task.kind if task else "")
     form = EditorForm(kind=kind if kind in KINDS else "single", topic=begun.topic or (task.topic if task else ""))
     if task is not None and task.difficulty:
         form.difficulty = task.difficulty
+    if begun.case.isdecimal() and len(begun.case) < 10:
+        form.case = begun.case
     editing = Editing(request, db, who, bank, None, form, drafts.new_tab(0, task.id if task else 0))
     return editing.show(restored=editing.restored(begun.draft))
 
@@ -150,7 +156,7 @@ def _save(editing: Editing, fields: FormData) -> Response:
         stored = _store(editing, editor.draft_of(form, reading, topic.id))
         drafts.close(db, who, bank, editing.item, editing.tab, now=editing.now)
         counted = _count(editing, stored)
-        if text(fields, "then") in {"submit", "next"}:
+        if text(fields, "then") in {"submit", "next"} and stored.stimulus_id is None:
             _submit(editing.request, db, who, stored)
     return _on(editing, stored, text(fields, "then"), counted=counted)
 
@@ -169,11 +175,14 @@ def _count(editing: Editing, stored: Item) -> bool:
 def _on(editing: Editing, stored: Item, then: str, *, counted: bool) -> Response:
     """Where a writer goes after saving."""
     said = _("Saved as a draft.") if then not in {"submit", "next"} else _("Handed in for review.")
+    page = f"/bank/{editing.bank.id}/items/{stored.id}"
+    if stored.stimulus_id is not None:
+        page = f"/bank/{editing.bank.id}/cases/{stored.stimulus_id}#item-{stored.id}"
+        said = _("The question is saved. Hand in the set when it is complete.")
     tone = "ok"
     if not counted:
         said, tone = _("Saved, but it does not count for the task: that asks for another topic or kind."), "warn"
-    page = f"/bank/{editing.bank.id}/items/{stored.id}"
-    if then == "next":
+    if then == "next" and stored.stimulus_id is None:
         page = f"/bank/{editing.bank.id}/items/new" + (f"?task={editing.tab.task}" if editing.tab.task else "")
     return redirect(editing.request, page, said, tone=tone)
 

@@ -1,14 +1,15 @@
 """Figures: taken in by upload, stored under their digest, shown to staff only, and only where they belong."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from sqlmodel import Session, select
 
 from itembank.exchange.figures import Figure, read_figure
+from itembank.items import ItemBody
 from itembank.lifecycle import add_media
 from itembank.markup import media_of
+from itembank.stimulus_tables import Stimulus, StimulusVersion
 from itembank.tables import Bank, Item, ItemVersion, Media
 from server.auth.staff import Staff
 from server.bank import reach
@@ -79,10 +80,11 @@ def take(db: Session, who: Staff, data: bytes, *, now: datetime) -> Figure:
     return figure
 
 
-def get_figure(db: Session, who: Staff, digest: str, item_id: int | None) -> Media:
-    """The figure, if this person's institution uploaded it or the item that shows it is theirs; else `NotFound`."""
+def get_figure(db: Session, who: Staff, digest: str, item_id: int | None, case_id: int | None = None) -> Media:
+    """The figure, if this person's institution uploaded it or the item or set that shows it is theirs; else `NotFound`."""
     media = db.get(Media, digest)
-    if media is None or not (_uploaded_here(db, who, digest) or _shown_by(db, who, digest, item_id)):
+    seen = _uploaded_here(db, who, digest) or _shown_by(db, who, digest, item_id) or _shown_by_case(db, who, digest, case_id)
+    if media is None or not seen:
         raise NotFound
     return media
 
@@ -92,16 +94,23 @@ def _uploaded_here(db: Session, who: Staff, digest: str) -> bool:
     return db.exec(known).first() is not None
 
 
+def _is_theirs(who: Staff, bank: Bank) -> bool:
+    return bank.institution_id == who.institution_id
+
+
 def _shown_by(db: Session, who: Staff, digest: str, item_id: int | None) -> bool:
     item = db.get(Item, item_id) if item_id is not None else None
     bank = db.get(Bank, item.bank_id) if item else None
-    if item is None or bank is None or bank.institution_id != who.institution_id or not reach.sees(db, who, bank, item.id):
+    if item is None or bank is None or not _is_theirs(who, bank) or not reach.sees(db, who, bank, item.id):
         return False
     bodies = db.exec(select(ItemVersion.body).where(ItemVersion.item_id == item.id)).all()
-    return any(digest in media_of(text) for body in bodies for text in _texts(body))
+    return any(digest in ItemBody.model_validate(body).media for body in bodies)
 
 
-def _texts(body: Mapping[str, object]) -> list[str]:
-    options = body.get("options")
-    found = [str(body.get("stem_html", ""))]
-    return found + [str(option.get("html", "")) for option in options] if isinstance(options, list) else found
+def _shown_by_case(db: Session, who: Staff, digest: str, case_id: int | None) -> bool:
+    case = db.get(Stimulus, case_id) if case_id is not None else None
+    bank = db.get(Bank, case.bank_id) if case else None
+    if case is None or bank is None or not _is_theirs(who, bank) or not reach.sees_case(db, who, bank, case.id):
+        return False
+    texts = db.exec(select(StimulusVersion.html).where(StimulusVersion.stimulus_id == case.id)).all()
+    return any(digest in media_of(text) for text in texts)

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request, Response
 
 from itembank.pool import load_topics
-from server.bank import banks, coverage_view, my_work, overview, runway_view
+from server.bank import banks, coverage_view, my_work, overview, runway_view, syllabus_view
 from server.bank.ledger_view import ledger_page
 from server.bank.scope import BankReader, SyllabusImporter, own_bank
 from server.bank.shortage_words import Sentences, tasks_of
@@ -114,6 +114,7 @@ def coverage(request: Request, db: ReadDb, who: BankReader, bank_id: int, short:
         bank=bank,
         view=coverage_view.coverage_page(db, bank, only_short=short == "1"),
         only_short=short == "1",
+        newer=syllabus_view.newer(db, bank),
         tasks=tasks_of(bank),
         least=overview.LEAST_PER_LEAF,
         importances=IMPORTANCES,

@@ -19,6 +19,7 @@ from itembank.exchange import xlsx
 from itembank.exchange.grid import Grid, Refused, read_grids
 from itembank.exchange.item_columns import columns_of
 from itembank.exchange.item_row import ImportedItem, Reading
+from itembank.exchange.item_sheet import whole_sets
 from itembank.exchange.mistakes import RowError, column_letter, file_error, shorten
 from itembank.pool import find_same, get_bank
 from itembank.similarity import bands
@@ -111,7 +112,7 @@ def _near(context: JobContext, upload: Upload, items: list[ImportedItem]) -> lis
     there = [{"row": item.row, **told(one)} for item, near in zip(items, found, strict=True) for one in near]
     within = [
         {"row": items[b].row, "other_row": items[a].row, "score": round(score, 3), "variant": variant}
-        for a, b, score, variant in among_themselves(texts)
+        for a, b, score, variant in among_themselves(texts, [item.body.stimulus for item in items])
     ]
     stems = {item.row: shorten(lint.lint_item(item.body, item.key).stem) for item in items}
     return [one | {"stem": stems[one["row"]]} for one in sorted([*there, *within], key=lambda one: (one["row"], -one["score"]))]
@@ -148,8 +149,10 @@ def _read(context: JobContext, upload: Upload) -> tuple[list[ImportedItem], list
     with reading(context.dbs) as db:
         there = find_same(db, bank, (item.digest.hex() for item in found.items))
     twins = {item.row: there[item.digest.hex()] for item in found.items if item.digest.hex() in there}
-    items = [item for item in found.items if item.row not in twins]
-    refused = [*unsafe, *found.refused, *(_twin(item, twins[item.row]) for item in found.items if item.row in twins)]
+    known = [_twin(item, twins[item.row]) for item in found.items if item.row in twins]
+    items, broken = whole_sets(found.items, {item.body.stimulus: item.row for item in found.items if item.row in twins})
+    items = [item for item in items if item.row not in twins]
+    refused = [*unsafe, *found.refused, *known, *(one for one in broken if one.row not in twins)]
     return items, sorted(refused, key=lambda one: one.row), list(found.notes), found.figures
 
 

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 from pydantic import BaseModel
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import case as case_of
 from sqlmodel import Session, col
 
 from itembank import keys
@@ -219,14 +220,16 @@ class ExportedItem:
 
 
 def export_rows(db: Session, bank: Bank, wanted: Filter, reader: int, keyring: Keyring) -> list[ExportedItem]:
-    """Every item the filter lets through, with its key, in the order of the syllabus."""
+    """Every item the filter lets through, with its key, in the order of the syllabus; then the case sets, each together."""
     statement = _narrowed(bank, wanted, reader).with_only_columns(ItemVersion, col(Topic.code), col(Item.id))
-    found = db.execute(statement.order_by(col(Topic.position), col(Item.id))).all()
+    case = func.coalesce(Item.stimulus_id, 0)
+    place = case_of((case > 0, 0), else_=col(Topic.position))
+    found = db.execute(statement.order_by(case, place, col(Item.set_position), col(Item.id))).all()
     answers = keys.current_keys(db, keyring, [version.id for version, _code, _id in found])
     return [
         ExportedItem(
             ItemBody.model_validate(version.body),
-            ItemKeyData(correct=answers[version.id].correct),
+            answers[version.id].data,
             code,
             version.difficulty,
             version.source_clause,

@@ -128,7 +128,9 @@ def versions(
 
 
 @router.get("/media/{digest}")
-def media(request: Request, db: ReadDb, who: ItemReader, digest: str, item: int | None = None) -> Response:
-    """A figure, for staff who may read items, where their institution uploaded it or `item` shows it."""
-    found = figures.get_figure(db, who, digest, item)
+def media(
+    request: Request, db: ReadDb, who: ItemReader, digest: str, item: int | None = None, case: int | None = None
+) -> Response:
+    """A figure, for staff who may read items, where their institution uploaded it or `item` or the text of a set shows it."""
+    found = figures.get_figure(db, who, digest, item, case)
     return Response(found.data, media_type=found.type, headers={"Content-Disposition": "inline"})

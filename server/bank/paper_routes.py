@@ -13,7 +13,7 @@ from server.audit import trail
 from server.bank import blueprints, experts_view, paper_view, runway_view, uploads
 from server.bank.scope import PaperMaker, PaperReader, own_bank, own_blueprint, own_papers
 from server.bank.shortage_words import Sentences, tasks_of
-from server.bank.words import FORM_STATES, IMPORTANCES, KINDS, OPINIONS, PASSPORT, ROUND_OUTCOMES
+from server.bank.words import FORM_STATES, IMPORTANCES, OPINIONS, PASSPORT, ROUND_OUTCOMES, SECTIONS
 from server.db import Db, ReadDb, transaction
 from server.errors import Conflict, FieldError, Invalid, NotFound
 from server.jobs import Job
@@ -38,7 +38,7 @@ def list_papers(request: Request, db: ReadDb, who: PaperReader, bank_id: int) ->
         sentences=Sentences(load_topics(db, bank)),
         tasks=tasks_of(bank),
         form_states=FORM_STATES,
-        kinds=KINDS,
+        kinds=SECTIONS,
     )
 
 
@@ -151,7 +151,7 @@ def show(request: Request, db: ReadDb, who: PaperReader, bank_id: int, paper_set
         grades=paper_view.GRADES,
         passport=PASSPORT,
         form_states=FORM_STATES,
-        kinds=KINDS,
+        kinds=SECTIONS,
         importances=IMPORTANCES,
         today=request.app.state.clock.now(),
     )

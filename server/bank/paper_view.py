@@ -10,6 +10,7 @@ from sqlmodel import Session, col
 
 from itembank.assembly.pool_item import PoolItem
 from itembank.blueprint import BlueprintBody, TopicFacts, is_under
+from itembank.items import CASE_SET
 from itembank.pool import topics_of
 from itembank.sealing import Keyring
 from itembank.tables import (
@@ -32,7 +33,7 @@ from server.bank.experts_view import FormReview, reviews
 from server.bank.recount import Recount, lowered_words, recounted
 from server.bank.scope import names
 from server.bank.tables import Withdrawal
-from server.bank.words import KINDS
+from server.bank.words import SECTIONS
 from server.pages import BEIJING, _, translate
 from server.registry.tables import ExamSession
 
@@ -60,6 +61,12 @@ class Slot:
     importance: str
     difficulty: int
     marks: int
+    case: int | None
+
+    @property
+    def section(self) -> str:
+        """The kind of section it stands in."""
+        return self.kind if self.case is None else CASE_SET
 
 
 @dataclass
@@ -184,7 +191,9 @@ def paper_view(db: Session, bank: Bank, papers: PaperSet, keyring: Keyring) -> P
 
 def _coverage_picture(coverage: list[Coverage], labels: list[str]) -> Markup:
     limits = [None if line.low is None else (line.low, line.low if line.high is None else line.high) for line in coverage]
-    bars = [(f"{line.code} {translate(KINDS[line.kind])}" if line.kind in KINDS else line.code, line.found) for line in coverage]
+    bars = [
+        (f"{line.code} {translate(SECTIONS[line.kind])}" if line.kind in SECTIONS else line.code, line.found) for line in coverage
+    ]
     return grouped_bars(bars, labels, translate(_("Items by topic and form")), limits)
 
 
@@ -217,7 +226,7 @@ def _forms(db: Session, papers: PaperSet, body: BlueprintBody) -> list[FormView]
     for form in forms:
         passport = [(s, people[s.by], people[s.second_by] if s.second_by else "") for s in steps if s.form_id == form.id]
         view = FormView(form, slots.get(form.id, []), passport, filings.get(form.id))
-        view.kinds.update(slot.kind for slot in view.slots)
+        view.kinds.update(slot.section for slot in view.slots)
         view.grades.update(slot.difficulty for slot in view.slots)
         view.importances.update(slot.importance for slot in view.slots)
         views.append(view)
@@ -241,6 +250,7 @@ def _slots(db: Session, form_ids: list[int]) -> dict[int, list[Slot]]:
             func.coalesce(Topic.importance, ""),
             col(ItemVersion.difficulty),
             col(FormSlot.marks),
+            col(Item.stimulus_id),
         )
         .join(ItemVersion, col(ItemVersion.id) == col(FormSlot.item_version_id))
         .join(Item, col(Item.id) == col(FormSlot.item_id))
@@ -260,7 +270,12 @@ def _pool_rows(db: Session, forms: list[FormView]) -> list[list[PoolItem]]:
     of_forms = statement.where(col(FormSlot.form_id).in_([view.form.id for view in forms]))
     keyed = {(form, slot): (version, family) for form, slot, version, family in db.execute(of_forms)}
     return [
-        [PoolItem(s.item_id, *keyed[view.form.id, s.slot], s.kind, s.topic, s.importance, s.difficulty) for s in view.slots]
+        [
+            PoolItem(
+                s.item_id, *keyed[view.form.id, s.slot], s.section, s.topic, s.importance, s.difficulty, stimulus=s.case or 0
+            )
+            for s in view.slots
+        ]
         for view in forms
     ]
 

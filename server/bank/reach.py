@@ -3,6 +3,7 @@
 from sqlalchemy import ColumnElement, exists, or_, select, true
 from sqlmodel import Session, col
 
+from itembank.stimulus_tables import Stimulus, StimulusVersion
 from itembank.tables import Bank, Item, ItemVersion
 from server.auth.staff import Staff
 from server.bank.tables import WritingTask
@@ -29,3 +30,19 @@ def sees(db: Session, who: Staff, bank: Bank, item_id: int) -> bool:
     if sees_all(who, bank):
         return True
     return db.execute(select(col(Item.id)).where(col(Item.id) == item_id, seen(who, bank))).first() is not None
+
+
+def seen_cases(who: Staff, bank: Bank) -> ColumnElement[bool]:
+    """Condition on `Stimulus`: a set is open to whoever wrote its text or may see one of its questions."""
+    if sees_all(who, bank):
+        return true()
+    wrote = exists().where(col(StimulusVersion.stimulus_id) == col(Stimulus.id), col(StimulusVersion.created_by) == who.person_id)
+    question = exists().where(col(Item.stimulus_id) == col(Stimulus.id), seen(who, bank))
+    return or_(wrote, question)
+
+
+def sees_case(db: Session, who: Staff, bank: Bank, stimulus_id: int) -> bool:
+    """The same of one set."""
+    if sees_all(who, bank):
+        return True
+    return db.execute(select(col(Stimulus.id)).where(col(Stimulus.id) == stimulus_id, seen_cases(who, bank))).first() is not None

@@ -80,7 +80,7 @@ class Place:
 
 
 def queue(db: Session, bank: Bank, who: Staff, wanted: Narrowed | None = None) -> list[Waiting]:
-    """Everything in review, oldest first. One statement."""
+    """Everything in review but case sets, oldest first. One statement."""
     wanted = wanted or Narrowed()
     votes = (
         select(
@@ -118,7 +118,7 @@ def queue(db: Session, bank: Bank, who: Staff, wanted: Narrowed | None = None) -
         .join(Topic, col(Topic.id) == col(Item.topic_id))
         .outerjoin(Person, col(Person.id) == col(ItemVersion.created_by))
         .outerjoin(votes, votes.c.version_id == col(ItemVersion.id))
-        .where(col(Item.bank_id) == bank.id, col(Item.state) == ItemState.SUBMITTED, visible())
+        .where(col(Item.bank_id) == bank.id, col(Item.state) == ItemState.SUBMITTED, col(Item.stimulus_id).is_(None), visible())
         .order_by(col(ItemVersion.created_at), col(Item.id))
     )
     if wanted.kind:

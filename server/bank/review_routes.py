@@ -13,7 +13,7 @@ from itembank.lifecycle import current_version, may_vote
 from itembank.tables import BatchState, Item, ItemState, ItemVersion, Vote
 from server.audit import trail
 from server.auth.staff import Staff
-from server.bank import batches, discussion_view, experts_view, item_list, review_queue, twin_view, version_view
+from server.bank import batches, case_view, discussion_view, experts_view, item_list, review_queue, twin_view, version_view
 from server.bank.field_words import where
 from server.bank.item_view import item_view
 from server.bank.review_queue import Narrowed, QueueQuery
@@ -41,6 +41,7 @@ def reviews(request: Request, db: ReadDb, who: Reviewer, bank_id: int, asked: As
         todo=[row for row in waiting if row.todo],
         others=[row for row in waiting if not row.todo],
         wanted=asked.narrowed,
+        cases=case_view.waiting(db, bank),
         topics=item_list.topic_choices(db, bank),
         imports=[line for line in batches.listed(db, bank) if line.batch.state == BatchState.STAGED],
         forms=experts_view.waiting_for(db, bank, who),
@@ -88,7 +89,8 @@ def review(request: Request, db: ReadDb, who: Reviewer, bank_id: int, item_id: i
 def _fields(version: ItemVersion) -> list[tuple[str, str]]:
     """(field, its word) of everything a reviewer may remark on."""
     options = [f"options.{option['id']}" for option in version.body.get("options", ()) if version.kind != "true_false"]
-    return [(name, where(name)) for name in ("stem", *options, "key", "source")]
+    prompts = [f"prompts.{prompt['id']}" for prompt in version.body.get("prompts", ())]
+    return [(name, where(name)) for name in ("stem", *prompts, *options, "key", "source")]
 
 
 @router.post("/{bank_id:int}/items/{item_id:int}/vote")

@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from server.bank import (
     batch_routes,
     blueprint_routes,
+    case_routes,
     editor_routes,
     enemy_routes,
     expert_routes,
@@ -27,6 +28,7 @@ for module in (
     home_routes,
     item_routes,
     editor_routes,
+    case_routes,
     review_routes,
     task_routes,
     settings_routes,

@@ -15,7 +15,8 @@ from starlette.datastructures import FormData
 
 from itembank import errors
 from itembank.errors import Message
-from itembank.tables import Bank, Blueprint, Form, ImportBatch, Item, PaperSet, Syllabus
+from itembank.stimulus_tables import Stimulus
+from itembank.tables import Bank, BatchState, Blueprint, Form, ImportBatch, Item, PaperSet, Syllabus
 from server.auth.staff import Staff, allow
 from server.auth.tables import Person
 from server.bank import reach
@@ -79,6 +80,23 @@ def own_item(db: Session, who: Staff, bank: Bank, item_id: int) -> Item:
     if item is None or item.bank_id != bank.id or not reach.sees(db, who, bank, item_id):
         raise NotFound
     return item
+
+
+def own_case(db: Session, who: Staff, bank: Bank, stimulus_id: int) -> Stimulus:
+    """A case set of this bank that this person may see; one of an import that is not published yet does not exist."""
+    row = db.get(Stimulus, stimulus_id)
+    there = row is not None and row.bank_id == bank.id and is_published(db, row.import_batch_id)
+    if row is None or not there or not reach.sees_case(db, who, bank, stimulus_id):
+        raise NotFound
+    return row
+
+
+def is_published(db: Session, batch_id: int | None) -> bool:
+    """Whether what this import brought in exists for anybody; what was written by hand always does."""
+    if batch_id is None:
+        return True
+    batch = db.get(ImportBatch, batch_id)
+    return batch is not None and batch.state == BatchState.PUBLISHED
 
 
 def own_blueprint(db: Session, bank: Bank, blueprint_id: int) -> Blueprint:

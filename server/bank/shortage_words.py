@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from itembank.blueprint import TopicFacts
-from server.bank.words import IMPORTANCES, KINDS
+from server.bank.words import IMPORTANCES, SECTIONS
 from server.pages import _, translate
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def cell_words(cell: dict[str, Any], topic_names: dict[str, str]) -> str:
     """A cell in words: 判断题 · B-C 低压电器 · 核心."""
     parts = []
     if cell.get("kind"):
-        parts.append(translate(KINDS[cell["kind"]]) if cell["kind"] in KINDS else str(cell["kind"]))
+        parts.append(translate(SECTIONS[cell["kind"]]) if cell["kind"] in SECTIONS else str(cell["kind"]))
     topic = cell.get("topic")
     if topic:
         parts.append(f"{topic} {topic_names.get(topic, '')}".strip())

@@ -95,9 +95,11 @@ def confirm(request: Request, db: Db, who: SyllabusImporter, upload_id: int) -> 
     row.data, row.closed = None, True
     detail = {"occupation": stored.occupation_code, "level": level, "version": stored.version}
     trail.append(db, who.actor, "syllabus.imported", f"syllabus:{stored.id}", now=now, detail=detail)
-    return redirect(
-        request, f"/bank/new?syllabus={stored.id}", _("The content table is stored. Now make the bank that follows it.")
-    )
+    if stored.version > 1:
+        said = _("Version %(n)s is stored. Banks go over to it one by one, below.")
+        return redirect(request, f"/bank/syllabus/{stored.id}", said, n=stored.version)
+    said = _("The content table is stored. Now make the bank that follows it.")
+    return redirect(request, f"/bank/new?syllabus={stored.id}", said)
 
 
 @router.get("/{syllabus_id:int}")

@@ -9,8 +9,8 @@ from sqlmodel import Session, col
 
 from itembank.syllabus import Area, Leaf, Ratio, Syllabus, walk_areas
 from itembank.syllabus_edit import Line as EditorLine
+from itembank.tables import Bank, Topic
 from itembank.tables import Syllabus as SyllabusRow
-from itembank.tables import Topic
 from server.errors import NotFound
 
 
@@ -50,6 +50,13 @@ def tree_of(db: Session, syllabus_id: int) -> Syllabus:
         below.setdefault(topic.parent_id, []).append(topic)
     areas = tuple(_area(topic, below) for topic in below.get(None, []) if not topic.is_leaf)
     return Syllabus(row.occupation_name, row.occupation_code, level_text(row), row.method, None, areas)
+
+
+def newer(db: Session, bank: Bank) -> SyllabusRow | None:
+    """The newest version of the bank's table, where the bank does not follow it."""
+    row = db.get(SyllabusRow, bank.syllabus_id)
+    newest = versions(db, row)[0] if row is not None else None
+    return newest if newest is not None and newest.id != bank.syllabus_id else None
 
 
 def versions(db: Session, row: SyllabusRow) -> list[SyllabusRow]:

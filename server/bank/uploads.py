@@ -15,7 +15,7 @@ from sqlalchemy.orm import defer
 from sqlmodel import Session, col
 
 from itembank.exchange.item_columns import HEADERS
-from itembank.items import CHOICE_KINDS
+from itembank.items import KINDS
 from itembank.tables import Bank
 from server.audit import trail
 from server.auth.staff import Staff
@@ -167,7 +167,7 @@ def read_options(values: dict[str, str], topics: set[str]) -> dict[str, Any]:
     options: dict[str, Any] = {"mapping": {name: f"#{letter.upper()}" for name, letter in mapping.items()}}
     if values.get("sheet"):
         options["sheet"] = values["sheet"][:100]
-    if values.get("default_kind") in {*CHOICE_KINDS, "by_key"}:
+    if values.get("default_kind") in {*KINDS, "by_key"}:
         options["default_kind"] = values["default_kind"]
     if values.get("default_topic") in topics:
         options["default_topic"] = values["default_topic"]

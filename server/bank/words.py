@@ -1,18 +1,30 @@
 """Words for codes: msgids that the catalogue knows, with the tone of their badge."""
 
+from itembank.items import CASE_SET
 from server.pages import _
 
 KINDS: dict[str, str] = {
     "single": _("Single choice"),
     "multiple": _("Multiple choice"),
     "true_false": _("True or false"),
+    "fill_in": _("Fill in"),
+    "numeric": _("Calculation"),
+    "matching": _("Matching"),
+    "ordering": _("Ordering"),
 }
 """Kind code -> its word."""
+
+SECTIONS: dict[str, str] = KINDS | {CASE_SET: _("Case sets")}
+"""Kind of a section of a paper -> its word."""
 
 HOW: dict[str, str] = {
     "single": _("Choose one answer"),
     "multiple": _("Choose all correct answers"),
     "true_false": _("Judge whether this is correct"),
+    "fill_in": _("Write into each blank."),
+    "numeric": _("Write the number; the unit is not needed."),
+    "matching": _("Choose for each line the option that belongs to it. Each option is used once at most."),
+    "ordering": _("Put these in the right order with the arrow buttons."),
 }
 """Kind code -> what the candidate is told to do."""
 

@@ -112,7 +112,11 @@ def test_the_verdict_follows_what_is_typed(house: House, bank: str) -> None:
     bad = verdict_of(house, bank, fields | {"low.letter A": "12", "forms": "10"})
     assert "题库无法组出 10 套这样的卷面" in bad
     assert "最少的补充办法" in bad
-    assert f"{bank}/tasks/new?topic=" in bad
+    asked = re.search(rf'href="({bank}/tasks/new\?topic=[^"]+)"', bad)
+    assert asked is not None
+    task = house.act("manager").get(asked[1].replace("&amp;", "&"))
+    assert task.status_code == 200
+    assert f'value="{re.findall(r"n=([0-9]+)", asked[1])[0]}"' in task.text
     with house.db() as db:
         assert len(db.exec(select(Job).where(Job.kind == jobs.JUDGE)).all()) == 1, "overtaken questions are forgotten"
 

@@ -40,7 +40,7 @@ def test_a_table_comes_back_the_same(house: House) -> None:
     out = client.get("/bank/syllabus/1/table.xlsx").content
     assert read(house, out) == original
     preview = upload(client, "/bank/syllabus/import", "again.xlsx", out)
-    client.post(preview)
+    assert client.post(preview).headers["location"] == "/bank/syllabus/2", "where the banks go over"
     with house.db() as db:
         assert tree_of(db, 2) == tree_of(db, 1)
         first, second = (topics(db, number) for number in (1, 2))
@@ -115,6 +115,7 @@ def test_a_bank_goes_over_and_its_papers_still_add_up(house: House, bank: str) -
     leaf = line_of(page, "B-D-A-001")
     moved = typed(page) | {f"move.{leaf}": "B-G-A", f"code.{leaf}": "009"}
     client.post("/bank/syllabus/1/edit", data=moved)
+    assert f"{bank}/follow/2" in client.get(f"{bank}/coverage").text
     shown = client.get(f"{bank}/follow/2").text
     assert "B-G-A-009" in shown
     assert client.post(f"{bank}/follow/2").status_code == 303

@@ -1,18 +1,21 @@
 // Puts remarks beside the fields they are about: what the item-writing rules say while one types, and what reviewers said.
-// The list of the rules stays beside the preview; without this file all is read in the lists. A remark names its field by data-where: `stem`,
+// The lists they come from stay; without this file they are read there. A remark names its field by data-where: `stem`,
 // `options.2` (the second field named option_2) …; a field that is not on the form keeps its remarks in the list.
 
 const form = document.getElementById("editor");
+const NAMES = { key: "answer", accepted: "answer" }; // `key.2`: the answers of blank 2
 
 function fieldOf(where) {
   const [name, number] = where.split(".");
-  const found = number ? form.elements[`${name.replace(/s$/, "")}_${number}`] : form.elements[name];
+  const own = form.elements[`${NAMES[name] ?? name}_${number}`] ?? form.elements[`${name.replace(/s$/, "")}_${number}`];
+  const found = number ? own : form.elements[name];
   if (found) return found instanceof RadioNodeList ? found[0] : found;
+  if (where === "key" && form.elements.kind.value === "numeric") return form.elements.number;
   return where === "options" || where === "key" ? form.querySelector("fieldset:not([hidden]) [name=correct]") : null;
 }
 
 function holderOf(field) {
-  return field.closest(".option-row, .field") ?? field.parentElement;
+  return field.closest(".option-row, .pair-row, .field") ?? field.parentElement;
 }
 
 function place(list, kind) {
@@ -30,7 +33,6 @@ function place(list, kind) {
     box.querySelector("strong")?.classList.add("beside-name");
     holderOf(field).append(box);
     describe(field, kind, box.id);
-    line.classList.add("placed");
   }
 }
 
