@@ -125,6 +125,12 @@ def test_every_kind_from_the_page_to_the_marks(real: Real, context: BrowserConte
     stored = real.stored(1)
     matched: list[int | str] = [kinds.PAIRED[0], kinds.MATCH_IDS["瓦特"], kinds.PAIRED[2]]
     assert stored == kinds.RIGHT | {5: ["2.0 A"], 6: ["442"], 7: matched}
+    room.cell(4).click()
+    blanks.last.fill(" ")
+    room.part("hand-in").click()
+    expect(page.locator("#hand-in-partly .cell")).to_have_text(["4"])
+    page.locator("#hand-in-partly .cell").click()
+    blanks.last.fill("220 V")
     room.hand_in()
     expect(page.locator("#finished-title")).to_have_text("交卷成功")
 

@@ -19,6 +19,11 @@ export class Answers extends EventTarget {
     return this.value(slot).length > 0;
   }
 
+  /** Whether a blank or a line is still open in an answer that has some. */
+  partly(slot) {
+    return this.value(slot).some((one) => one === 0 || (typeof one === "string" && !one.trim()));
+  }
+
   /** Set the answer; tells listeners and returns true when it differs. */
   setValue(slot, value) {
     if (sameValue(value, this.value(slot))) return false;

@@ -34,6 +34,7 @@ export class Dialogs {
     const key = unanswered ? "hand_in_summary" : "hand_in_all";
     setText(byId("hand-in-summary"), t(key, { answered, total: questions.length }));
     this.#numbers(byId("hand-in-unanswered"), questions.filter(({ slot }) => !answers.answered(slot)));
+    this.#numbers(byId("hand-in-partly"), questions.filter(({ slot }) => answers.partly(slot)));
     this.#numbers(byId("hand-in-flagged"), questions.filter(({ slot }) => answers.flagged(slot)));
     this.#handIn.showModal();
   }
