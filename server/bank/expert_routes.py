@@ -14,6 +14,7 @@ from server.audit import trail
 from server.auth.staff import Staff
 from server.bank import experts_view
 from server.bank.blueprints import body_of
+from server.bank.calibration import sources
 from server.bank.scope import Expert, Fields, PaperMaker, library, own_bank, own_blueprint, own_form, own_papers
 from server.bank.words import HOW, KINDS, OPINIONS, ROUND_OUTCOMES
 from server.db import Db, reading, transaction
@@ -101,7 +102,7 @@ def swap(
         with reading(state.dbs) as db, library():
             papers = own_papers(db, own_bank(db, who, bank_id), paper_set_id)
             form = own_form(db, papers, form_id)
-            case = swaps.load_case(db, form.id, slot, state.keyring)
+            case = swaps.load_case(db, form.id, slot, sources(state.keyring))
             chosen = swaps.choose(case, wish)
         if chosen is None:
             raise Conflict(_("The bank has no other question that would do in this place: withdraw the set, or add questions."))

@@ -20,7 +20,7 @@ ACTS: dict[str, str] = {
     "item.revised": _("Revised"),
     "item.submitted": _("Handed in for review"),
     "item.recalled": _("Taken back from review"),
-    "item.reviewed": _("Reviewed"),
+    "item.reviewed": _("Vote cast"),
     "item.remarked": _("Remarked on"),
     "item.retired": _("Taken out of use"),
 }

@@ -9,7 +9,7 @@ from sqlalchemy import case, func, select
 from sqlmodel import Session, col
 
 from itembank.blueprint import is_under
-from itembank.tables import Bank, Item, ItemState, Topic
+from itembank.tables import Bank, Item, ItemState, ItemVersion, Topic
 from server.audit import trail
 from server.auth import permissions
 from server.auth.staff import Staff
@@ -173,12 +173,13 @@ def link(db: Session, task: WritingTask, item: Item, *, now: datetime) -> None:
     db.flush()
 
 
-def items_of(db: Session, task: WritingTask) -> list[Item]:
-    """What was made under it, oldest first; of a revision the item itself."""
-    if task.item_id is not None:
-        return _items(db, [task.item_id])
-    made = select(Item).join(TaskItem, col(TaskItem.item_id) == col(Item.id)).where(col(TaskItem.task_id) == task.id)
-    return list(db.execute(made.order_by(col(Item.id))).scalars())
+def items_of(db: Session, task: WritingTask) -> list[tuple[Item, str]]:
+    """What was made under it with its text, oldest first; of a revision the item itself."""
+    current = (col(ItemVersion.item_id) == col(Item.id)) & (col(ItemVersion.version) == col(Item.current_version))
+    made = col(Item.id).in_(select(col(TaskItem.item_id)).where(col(TaskItem.task_id) == task.id))
+    wanted = made if task.item_id is None else col(Item.id) == task.item_id
+    found = db.execute(select(Item, col(ItemVersion.plain)).join(ItemVersion, current).where(wanted).order_by(col(Item.id)))
+    return [(item, plain) for item, plain in found]
 
 
 def change(db: Session, who: Staff, task: WritingTask, *, wanted: int, due_on: datetime, now: datetime) -> None:

@@ -178,8 +178,10 @@ def schedule(db: Session, keyring: Keyring, who: Staff, session: ExamSession, *,
 
 
 def unschedule(db: Session, who: Staff, session: ExamSession, *, now: datetime) -> None:
-    """Back to draft."""
+    """Back to draft, while the paper is in the safe."""
     claim(db, session)
+    if release.find(db, session) is not None:
+        raise Conflict("The paper is released and unsealed: open the exam session, or abort it by two people.")
     session.state = "draft"
     trail.append(db, who.actor, "exam_session.unscheduled", f"exam_session:{session.id}", now=now)
 

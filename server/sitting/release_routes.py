@@ -8,10 +8,11 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 
 from server.auth.staff import Staff, allow
-from server.db import Db, ReadDb
+from server.db import ReadDb, transaction
 from server.pages import _, page, redirect
 from server.registry import choices, lots, reading, release, release_rules, scheduling
 from server.registry.labels import FORM_STATES, STATES
+from server.sitting.opening import admit_entries
 
 router = APIRouter(prefix="/exams")
 
@@ -49,12 +50,16 @@ def show(request: Request, db: ReadDb, who: Annotated[Staff, Depends(allow("exam
 
 
 @router.post("/{exam_id:int}/release")
-def approve(request: Request, db: Db, who: Annotated[Staff, Depends(allow("paper.release"))], exam_id: int) -> Response:
-    """A custodian's word; the second one's releases and unseals."""
-    session = reading.get_session(db, who, exam_id)
-    suspect = request.app.state.core.closer.doubt.suspect is not None
+def approve(request: Request, who: Annotated[Staff, Depends(allow("paper.release"))], exam_id: int) -> Response:
+    """A custodian's word; the second one's releases and unseals. Who waits already learns which form the lot gave them."""
     state = request.app.state
-    done = release.approve(db, state.keyring, who, session, clock_suspect=suspect, now=state.clock.now())
+    suspect = state.core.closer.doubt.suspect is not None
+    with transaction(state.dbs) as db:
+        session = reading.get_session(db, who, exam_id)
+        done = release.approve(db, state.keyring, who, session, clock_suspect=suspect, now=state.clock.now())
+        by_lot = lots.uses_lot(session)
+    if done is not None and by_lot:
+        admit_entries(state.dbs, state.writer, exam_id)
     here = f"/exams/{exam_id}/release"
     if done is None:
         return redirect(request, here, _("Your approval is recorded. Another custodian has to approve within 30 minutes."))

@@ -29,6 +29,7 @@ def test_experts_read_with_keys_and_approve(house: House, bank: str) -> None:
     shown = house.act("reviewer").get(reading).text
     assert len(re.findall(r'class="question card exam-preview"', shown)) == 20
     assert shown.count("<dt>答案</dt>") == 20
+    assert 'data-watermark="人员' in shown
     with house.db() as db:
         assert db.exec(select(AuditRow).where(AuditRow.verb == "form.read_by_expert")).all() != []
     let_experts_approve(house, page)

@@ -215,6 +215,9 @@ def test_a_lot_is_committed_to_when_scheduling(office: Office) -> None:
     assert "jikao-lot-1|" in office.client.get(f"/exams/{exam_id}/release").text
     changed = office.client.post(f"/exams/{exam_id}/edit", data=office.form(starts_at="2026-11-21T09:30", form_use="spiral"))
     assert changed.status_code == 409
+    back = office.client.post(f"/exams/{exam_id}/unschedule")
+    assert back.status_code == 409
+    assert "由两人中止" in back.text
     office.client.post(f"/exams/{exam_id}/seat")
     with reading(office.app.state.dbs) as db:
         labels = set(db.exec(select(Entry.form_label)))

@@ -15,6 +15,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import event, text
 from sqlmodel import col, select
 
+from itembank import passport
 from itembank.packages import public_package
 from itembank.tables import Form, LedgerEntry
 from server.audit.trail import Actor
@@ -30,6 +31,7 @@ from server.sitting.core import Core
 from server.sitting.package import Packages
 from server.sitting.tables import PaperPackage
 from tests import factories
+from tests.grading.world import another_set
 from tests.sitting.conftest import Candidate, Exam, make_exam
 
 Maker = Callable[[int], Candidate]
@@ -347,6 +349,45 @@ def test_no_package_before_the_release(dbs: Databases, clock: FakeClock, keyring
         factories.release(db, keyring, exam.id, clock.now())
     assert burned() == {True}, "unsealed is used, before anything travels"
     assert package.prepare_due(dbs, keyring, clock) == 2
+
+
+def test_who_waits_gets_the_drawn_form_at_the_release(
+    client: TestClient,
+    core: Core,
+    exam: Exam,
+    clock: FakeClock,
+    keyring: Keyring,
+    sign_in: Callable[..., factories.SignedIn],
+) -> None:
+    exam = _unreleased_lot(core, exam, clock, keyring)
+    early = Candidate(client, exam, 1)
+    assert early.enter().status_code == 303
+    assert early.http.get("/exam/api/me").json()["package"] is None
+    for _custodian in range(2):
+        sign_in("custodian", institution_id=exam.place.institution_id)
+        assert client.post(f"/exams/{exam.id}/release").status_code == 303
+    package.prepare_due(core.dbs, keyring, clock)
+    core.shelf._looked.clear()  # five seconds pass between two looks
+    again = Candidate(client, exam, 2)
+    assert again.enter().status_code == 303
+    mine, other = (one.http.get("/exam/api/me").json()["package"] for one in (early, again))
+    assert mine is not None
+    assert mine == other, "one form for everybody"
+
+
+def _unreleased_lot(core: Core, beside: Exam, clock: FakeClock, keyring: Keyring) -> Exam:
+    """Another exam session at the same place, of other forms of the same bank."""
+    profile = SessionProfile(identity_check=False, form_use="lot")
+    with reading(core.dbs) as db:
+        first = db.get_one(ExamSession, beside.id).paper_set_id
+    papers, forms = another_set(core.dbs, keyring, clock, first or 0)
+    with transaction(core.dbs) as db:
+        for form_id in forms.values():
+            passport.file_form(db, form_id, f"备案{form_id}", by=1, now=clock.now())
+        number = factories.exam_session(db, beside.place, beside.starts_at, profile=profile, paper_set_id=papers)
+        for no in (1, 2):
+            factories.entry(db, beside.place, number, no, keyring).form_label = None
+    return Exam(number, beside.place, beside.starts_at, forms)
 
 
 def test_when_a_package_is_made(core: Core, exam: Exam, clock: FakeClock) -> None:

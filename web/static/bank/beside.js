@@ -1,5 +1,5 @@
 // Puts remarks beside the fields they are about: what the item-writing rules say while one types, and what reviewers said.
-// The lists they come from stay; without this file they are read there. A remark names its field by data-where: `stem`,
+// The list of the rules stays beside the preview; without this file all is read in the lists. A remark names its field by data-where: `stem`,
 // `options.2` (the second field named option_2) …; a field that is not on the form keeps its remarks in the list.
 
 const form = document.getElementById("editor");
@@ -33,6 +33,7 @@ function place(list, kind) {
     box.querySelector("strong")?.classList.add("beside-name");
     holderOf(field).append(box);
     describe(field, kind, box.id);
+    line.classList.add("placed");
   }
 }
 
