@@ -88,7 +88,7 @@ def outcome(opinions: Iterable[str], needed: int) -> RoundOutcome | None:
 
 def name_experts(db: Session, paper_set_id: int, person_ids: Iterable[int], *, by: int, now: datetime) -> None:
     """Name exactly these people as experts of a set; others are removed. Raises `NotExpert`, `NotFound`; needs enough of them."""
-    papers, bank = _lock(db, paper_set_id)
+    papers, bank = lock_set(db, paper_set_id)
     wanted = sorted(set(person_ids))
     if len(wanted) < max(1, bank.experts_needed):
         raise NotExpert(msg("This bank asks for %(n)s experts: name at least as many.", n=max(1, bank.experts_needed)))
@@ -114,7 +114,7 @@ def name_experts(db: Session, paper_set_id: int, person_ids: Iterable[int], *, b
 def ask_experts(db: Session, form_id: int, *, by: int, now: datetime, note: str = "") -> ExpertRound:
     """Put a composed form before the experts of its set: a new round. Raises `NotExpert`, `NotFound`."""
     form = _form(db, form_id)
-    _papers, bank = _lock(db, form.paper_set_id)
+    _papers, bank = lock_set(db, form.paper_set_id)
     last = latest_round(db, form_id)
     if form.state != FormState.COMPOSED:
         raise NotExpert(msg("Form %(label)s is reviewed already, or out of use.", label=form.label))
@@ -231,7 +231,7 @@ def _spoken(db: Session, paper_set_id: int) -> set[int]:
 def _round_for(db: Session, form_id: int, by: int) -> ExpertRound:
     """The open round in which this expert may still speak; the form is locked."""
     form = _form(db, form_id)
-    papers, _bank = _lock(db, form.paper_set_id)
+    papers, _bank = lock_set(db, form.paper_set_id)
     row = latest_round(db, form_id)
     is_open = row is not None and row.ended_at is None
     voted = row is not None and by in {one.person_id for one in votes_of(db, row.id)}
@@ -244,7 +244,7 @@ def _round_for(db: Session, form_id: int, by: int) -> ExpertRound:
     return row
 
 
-def _lock(db: Session, paper_set_id: int) -> tuple[PaperSet, Bank]:
+def lock_set(db: Session, paper_set_id: int) -> tuple[PaperSet, Bank]:
     """The set, locked where the database can: rounds, votes and swaps of a set come one after another."""
     statement = select(PaperSet, Bank).join(Bank, col(Bank.id) == col(PaperSet.bank_id)).where(PaperSet.id == paper_set_id)
     row = db.exec(statement.with_for_update(of=PaperSet)).first()

@@ -1,7 +1,7 @@
 """Sealing a paper set (封卷): computed and encrypted while nothing is locked, stored in one short transaction.
 
-Between the two nothing that is sealed can change: versions, slots and figures are append-only, and a key corrected meanwhile
-counts as a correction since. What can change is looked at again when storing: the form's state and its claims.
+Between the two hardly anything that is sealed can change: versions and figures are append-only, and a key corrected meanwhile
+counts as a correction since. What can change is looked at again when storing: the form's state, its questions and its claims.
 """
 
 from dataclasses import dataclass
@@ -42,10 +42,11 @@ class SameFormExists(ItemBankError):
 
 @dataclass(frozen=True, slots=True)
 class SealedForm:
-    """One form's envelopes; `count` questions."""
+    """One form's envelopes; `count` questions, `asked` (`experts.content_digest`) names them as they were read."""
 
     form_id: int
     digest: str
+    asked: str
     count: int
     paper: bytes
     answers: bytes
@@ -70,7 +71,7 @@ def prepare(db: Session, paper_set_id: int, keyring: sealing.Keyring) -> tuple[S
 def _prepare_form(db: Session, form: Form, title: str, body: BlueprintBody, keyring: sealing.Keyring) -> SealedForm:
     slots = load_slots(db, form.id)
     if not may_become(form.state, FormState.SEALED):
-        return SealedForm(form.id, "", len(slots), b"", b"")
+        return SealedForm(form.id, "", "", len(slots), b"", b"")
     digests = frozenset[str]().union(*(ItemBody.model_validate(version.body).media for _, version in slots))
     package = compose(form, title, body, slots, load_media(db, digests))
     aad = aad_of(form, package.digest)
@@ -79,6 +80,7 @@ def _prepare_form(db: Session, form: Form, title: str, body: BlueprintBody, keyr
     return SealedForm(
         form.id,
         package.digest,
+        experts.content_digest(db, form.id),
         len(slots),
         sealing.seal_envelope(keyring, sealing.PAPER, paper, aad),
         sealing.seal_envelope(keyring, sealing.ANSWER_KEY, answers, aad),
@@ -108,6 +110,8 @@ def _store_form(db: Session, one: SealedForm, step: Step) -> None:
     )
     if db.exec(held).one() != one.count:
         raise ClaimsLost(one.form_id)
+    if one.digest and experts.content_digest(db, one.form_id) != one.asked:
+        raise NotReviewed(msg("A question of form %(form_id)s was exchanged just now: seal again.", form_id=one.form_id))
     other = db.exec(select(Form.id).where(Form.digest == one.digest)).first() if one.digest else None
     if other is not None:
         raise SameFormExists(one.form_id, other)

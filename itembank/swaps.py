@@ -25,7 +25,6 @@ from itembank.errors import ItemBankError, NotFound, msg
 from itembank.passport import get_forms
 from itembank.passport_tables import ExpertVote, Opinion, RoundOutcome, SlotSwap
 from itembank.pool import Pool, get_bank, load_pool, scope_of
-from itembank.sealing import Keyring
 from itembank.tables import Blueprint, Form, FormSlot, FormState, Item, ItemVersion, PaperSet, ReusePolicy, Topic
 
 _NEAREST = 20
@@ -42,6 +41,9 @@ class Case:
 
     forms: dict[int, tuple[PoolItem, ...]]
     body: BlueprintBody
+    """Without information: that was counted when the forms were made, with the estimates of then."""
+    asked: BlueprintBody
+    """What the mended form has to meet: with information, where it does so now by today's estimates."""
     pool: Pool
     barred: frozenset[int]
     """Items that went before, or that an expert of the set wrote."""
@@ -92,7 +94,7 @@ def nearest(case: Case, form_id: int, slot: int) -> list[PoolItem]:
             break
         look = replace(item, item_id=0, item_version_id=0, family_id=0)
         if look not in known:
-            known[look] = not audit([(*form[: slot - 1], item, *form[slot:])], case.body)
+            known[look] = not audit([(*form[: slot - 1], item, *form[slot:])], case.asked)
         if known[look]:
             found.append(item)
     return found
@@ -121,7 +123,7 @@ def choose(case: Case, wish: Wish) -> Chosen | None:
     return Chosen(drawn, len(found))
 
 
-def load_case(db: Session, form_id: int, slot: int, keyring: Keyring) -> Case:
+def load_case(db: Session, form_id: int, slot: int, sources: Sources) -> Case:
     """Read all of it, for a form that was sent back. Raises `NotFound`, `NotSwappable`."""
     form = db.get(Form, form_id)
     if form is None:
@@ -132,11 +134,10 @@ def load_case(db: Session, form_id: int, slot: int, keyring: Keyring) -> Case:
     if _table_of(db, form_id) != bank.syllabus_id:
         raise NotSwappable(msg("The bank has come to follow another content table: withdraw the set and make a new one."))
     body = BlueprintBody.model_validate(db.get_one(Blueprint, papers.blueprint_id).body)
-    plain = body.model_copy(update={"information": ()})  # counted when the forms were made, with the estimates of then
-    sources = Sources(keyring)
-    pool = complete(db, bank.id, load_pool(db, bank), plain, sources)
+    plain = body.model_copy(update={"information": ()})
+    pool = complete(db, bank.id, load_pool(db, bank), body, sources)
     ids = [one.id for one in get_forms(db, papers.id) if one.state != FormState.VOIDED]
-    forms = {one: completed(db, bank.id, _items_of(db, one), plain, sources) for one in ids}
+    forms = {one: completed(db, bank.id, _items_of(db, one), body, sources) for one in ids}
     if not 1 <= slot <= len(forms[form_id]):
         raise NotFound("question", slot)
     if forms[form_id][slot - 1].stimulus:
@@ -144,7 +145,8 @@ def load_case(db: Session, form_id: int, slot: int, keyring: Keyring) -> Case:
             msg("Question %(slot)s belongs to a case with several questions: withdraw the set instead.", slot=slot)
         )
     then, now = cliques(db, bank.id, papers.made_at), cliques(db, bank.id)
-    return Case(forms, plain, pool, _barred(db, papers.id, ids), then, now)
+    asked = plain if audit([forms[form_id]], body) else body
+    return Case(forms, plain, asked, pool, _barred(db, papers.id, ids), then, now)
 
 
 def _table_of(db: Session, form_id: int) -> int:
@@ -202,10 +204,10 @@ def store(db: Session, case: Case, wish: Wish, chosen: Chosen, *, now: datetime)
     """
     out, new = case.forms[wish.form_id][wish.slot - 1], chosen.item
     with db.begin_nested() as savepoint:
-        locked = select(Form).where(Form.id == wish.form_id).with_for_update()
-        form = db.exec(locked.execution_options(populate_existing=True)).one()
+        form = db.get_one(Form, wish.form_id)
+        _papers, bank = experts.lock_set(db, form.paper_set_id)
+        db.refresh(form)
         expert = _rejected_by(db, form)
-        bank = get_bank(db, db.get_one(PaperSet, form.paper_set_id).bank_id)
         ledger.release(db, [form.id], by=wish.by, second_by=expert, reason=wish.reason, now=now, item_id=out.item_id)
         claim = ledger.Claim(new.family_id, case.pool.slots.get(new.family_id, 0), new.item_id, form.id)
         reusable = bank.policy == ReusePolicy.COOLING_OFF

@@ -9,8 +9,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, col, select
 
-from itembank import enemies, experts, ledger, papers, passport, swaps
+from itembank import enemies, experts, ledger, papers, passport, seals, swaps
 from itembank.assembly.audit import audit
+from itembank.attributes import Sources
 from itembank.experts import NotExpert, Written, may_be_expert, may_seal, may_vote, outcome
 from itembank.papers import Choice
 from itembank.passport_tables import ExpertRound, Opinion, RoundOutcome, SlotSwap
@@ -180,7 +181,7 @@ def test_only_named_people_speak_and_once_a_round(dbs: Databases, made: Made) ->
 def swap(dbs: Databases, keyring: Keyring, form_id: int, slot: int, seed: int = 3) -> SlotSwap | None:
     wish = Wish(form_id, slot, seed, "题干有歧义", MANAGER)
     with transaction(dbs) as db:
-        case = swaps.load_case(db, form_id, slot, keyring)
+        case = swaps.load_case(db, form_id, slot, Sources(keyring))
         chosen = swaps.choose(case, wish)
         assert chosen is not None
         return swaps.store(db, case, wish, chosen, now=LATER)
@@ -209,7 +210,7 @@ def test_a_rejected_form_is_mended_and_read_again(dbs: Databases, keyring: Keyri
         assert (ended.end_kind, ended.ended_by, ended.second_by) == ("released", MANAGER, ANNA)
         assert ledger.audit(db) == []
         assert ledger.leftovers(db) == []
-        case = swaps.load_case(db, form, 2, keyring)
+        case = swaps.load_case(db, form, 2, Sources(keyring))
         assert audit(list(case.forms.values()), case.body) == []
         assert row.out_item_id in case.barred
         experts.ask_experts(db, form, by=MANAGER, now=LATER, note="换题")
@@ -227,21 +228,40 @@ def test_a_rejected_form_is_mended_and_read_again(dbs: Databases, keyring: Keyri
         assert papers.key_package(db, form, keyring).keys[2].correct == (1,)
 
 
+def test_what_was_exchanged_meanwhile_is_not_sealed(dbs: Databases, keyring: Keyring, made: Made) -> None:
+    """Encrypted before the exchange, stored after it: the envelopes hold the old question."""
+    with transaction(dbs) as db:
+        prepared = seals.prepare(db, made.paper_set_id, keyring)
+    ask(dbs, made)
+    form = made.forms[0]
+    vote(dbs, form, ANNA, REJECT, "不妥")
+    assert swap(dbs, keyring, form, 2) is not None
+    with transaction(dbs) as db:
+        experts.ask_experts(db, form, by=MANAGER, now=LATER, note="换题")
+    for who in (ANNA, BO):
+        vote(dbs, form, who, APPROVE)
+        vote(dbs, made.forms[1], who, APPROVE)
+    with pytest.raises(NotReviewed, match="just now"), transaction(dbs) as db:
+        seals.store(db, made.paper_set_id, prepared, now=LATER, by=MANAGER)
+    with transaction(dbs) as db:
+        papers.seal(db, made.paper_set_id, keyring, now=LATER, by=MANAGER)
+
+
 def test_the_draw_is_repeatable_and_bars_what_an_expert_wrote(dbs: Databases, keyring: Keyring, made: Made) -> None:
     ask(dbs, made)
     form = made.forms[0]
     vote(dbs, form, ANNA, REJECT, "不妥")
     with transaction(dbs) as db:
-        case = swaps.load_case(db, form, 1, keyring)
+        case = swaps.load_case(db, form, 1, Sources(keyring))
         first = swaps.choose(case, Wish(form, 1, 5, "x", MANAGER))
         assert first == swaps.choose(case, Wish(form, 1, 5, "x", MANAGER))
         assert first is not None
         seen = {swaps.choose(case, Wish(form, 1, seed, "x", MANAGER)) for seed in range(40)}
         assert 1 < len(seen) <= first.among
         enemies.keep_apart(db, made.bank_id, [case.forms[form][1].item_id, first.item.item_id], reason="提示", by=1, now=NOW)
-        assert first.item not in swaps.nearest(swaps.load_case(db, form, 1, keyring), form, 1), "an enemy of question 2"
+        assert first.item not in swaps.nearest(swaps.load_case(db, form, 1, Sources(keyring)), form, 1), "an enemy of question 2"
         write(db, first.item.item_id, BO)
-        barred = swaps.load_case(db, form, 1, keyring)
+        barred = swaps.load_case(db, form, 1, Sources(keyring))
         assert first.item not in swaps.nearest(barred, form, 1)
 
 
@@ -251,7 +271,7 @@ def test_a_taken_question_is_not_swapped_in(dbs: Databases, keyring: Keyring, ma
     vote(dbs, form, ANNA, REJECT, "不妥")
     wish = Wish(form, 1, 3, "x", MANAGER)
     with transaction(dbs) as db:
-        case = swaps.load_case(db, form, 1, keyring)
+        case = swaps.load_case(db, form, 1, Sources(keyring))
         chosen = swaps.choose(case, wish)
         assert chosen is not None
         claim = ledger.Claim(chosen.item.family_id, 0, chosen.item.item_id, made.forms[1])
@@ -272,7 +292,7 @@ def test_nothing_admissible_is_an_answer(dbs: Databases, keyring: Keyring, made:
         for item in db.exec(select(Item).where(Item.bank_id == made.bank_id)):
             item.state = "retired"
         db.flush()
-        assert swaps.choose(swaps.load_case(db, form, 4, keyring), Wish(form, 4, 1, "x", MANAGER)) is None
+        assert swaps.choose(swaps.load_case(db, form, 4, Sources(keyring)), Wish(form, 4, 1, "x", MANAGER)) is None
 
 
 def test_slots_change_on_composed_forms_only(dbs: Databases, made: Made) -> None:
