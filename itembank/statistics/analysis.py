@@ -23,12 +23,15 @@ from itembank.statistics.values import (
     Needed,
     NoSpread,
     TooFew,
+    Unsettled,
     around,
     correlation,
     share,
 )
 
 ABILITY_GROUPS: Final = 5
+RARE: Final = 5
+"""A correlation rests on those who did not do what most did; with fewer its error cannot be told from the data."""
 LOW_CORRELATION: Final = (
     0.10  # below it an item hardly tells strong from weak candidates: Ebel, Measuring Educational Achievement (1965)
 )
@@ -166,10 +169,18 @@ def _pearson(weight: Floats, x: Floats, y: Floats, needed: Needed) -> Measured:
     xx, yy = float((weight * x * x).sum()), float((weight * y * y).sum())
     if _whole(xx) == 0 or _whole(yy) == 0:
         return NoSpread(n)
+    if _unlike(weight, x) < RARE:
+        return Unsettled(n)
     x, y = x * np.sqrt(n / xx), y * np.sqrt(n / yy)
     r = float((weight * x * y).sum() / n)
     influence = x * y - r * (x * x + y * y) / 2
     return correlation(r, float(np.sqrt((weight * influence**2).sum() / n / (n - 3))))
+
+
+def _unlike(weight: Floats, x: Floats) -> float:
+    """How many people differ from what most of them have in ``x`` (1, V)."""
+    _values, place = np.unique(x[0], return_inverse=True)
+    return float(weight.sum() - np.bincount(place, weights=weight.sum(axis=0)).max())
 
 
 def _biserial(found: Tally, item: ItemTally, right: npt.NDArray[np.bool_], needed: Needed) -> Measured:
@@ -184,6 +195,8 @@ def _biserial(found: Tally, item: ItemTally, right: npt.NDArray[np.bool_], neede
     variance = float(found.people @ total[:, 0] ** 2) / n
     if not 0 < p < 1 or _whole(variance * n) == 0:
         return NoSpread(n)
+    if round(min(p, 1 - p) * n) < RARE:
+        return Unsettled(n)
     z = float(ndtri(p))
     scale = float(np.sqrt(variance) * np.exp(-z * z / 2) / np.sqrt(2 * np.pi))
     covariance = float((weight * (hit - p) * total).sum() / n)
@@ -194,20 +207,35 @@ def _biserial(found: Tally, item: ItemTally, right: npt.NDArray[np.bool_], neede
 
 
 def _discrimination(found: Tally, item: ItemTally, full: float, needed: Needed) -> Measured:
-    """Kelley (1939); within each group the share of marks varies like a mean."""
+    """Kelley (1939). Right or wrong: the interval of a difference of proportions by Newcombe (1998), Statistics in Medicine 17,
+    873-890, the error after Agresti and Caffo (2000); part marks: the share of marks within a group varies like a mean."""
     n = found.n
     if n < max(needed.groups, 8):
         return TooFew(n, max(needed.groups, 8))
     if len(found.totals) < 2:
         return NoSpread(n)
+    ends = [part @ item.counts for part in end_weights(found.people, GROUP_SHARE)]
+    part_marks = item.marks / full
+    if ((part_marks == 0) | (part_marks == 1)).all():
+        return _of_shares(*((float(people @ part_marks), float(people.sum())) for people in ends))
     means, errors = [], []
-    for part in end_weights(found.people, GROUP_SHARE):
-        people = part @ item.counts
+    for people in ends:
         size = people.sum()
         mean = people @ item.marks / size / full
         means.append(mean)
         errors.append(people @ (item.marks / full - mean) ** 2 / size / (size - 1))
     return around(float(means[1] - means[0]), float(np.sqrt(sum(errors))), least=-1.0, most=1.0)
+
+
+def _of_shares(low: tuple[float, float], high: tuple[float, float]) -> Estimate:
+    """The share in the high group less that in the low one; each (right, people)."""
+    below, above = share(*low), share(*high)
+    value = above.value - below.value
+    down = float(np.hypot(above.value - above.low, below.high - below.value))
+    up = float(np.hypot(above.high - above.value, below.value - below.low))
+    adjusted = [((hits + 1) / (people + 2), people + 2) for hits, people in (low, high)]
+    se = float(np.sqrt(sum(p * (1 - p) / people for p, people in adjusted)))
+    return Estimate(value, se, max(value - down, -1.0), min(value + up, 1.0))
 
 
 def analyse_options(found: Tally, item: int, options: int, key: int = 0, needed: Needed = DEFAULTS) -> list[OptionAnalysis]:

@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import combinations
 from random import Random
 from typing import Any
 
@@ -22,6 +23,7 @@ from server.registry import enrolment, release, scheduling
 from server.registry.admission import DEFAULT_PATTERN
 from server.registry.rules import MINUTE_MS, SessionProfile
 from server.registry.scheduling import Draft
+from server.registry.seating import grid_position
 from server.registry.tables import Entry, ExamSession, Occupation, Plan
 from server.sitting.closer import Closer
 from server.sitting.commands import Arrive, Command, MarkIdentity, Op, Open, Operations
@@ -35,6 +37,10 @@ from server.sitting.writer import Writer
 DURATION_MS = 60 * MINUTE_MS
 FINISHED, OPEN, NEXT_WEEK = 92, 24, 12
 """The finished one has some thirty candidates on each form, so that its statistics have something to say."""
+DOUBTFUL_SLOT = 3
+"""On the first form the able answer it otherwise than its key says: something for the statistics to find."""
+COPIED = 0.92
+"""So much of a neighbour's sheet somebody copied: something for the hints to find."""
 ALL_DAY = replace(SessionProfile(), late_entrant_gets_full_time=True, identity_check=False)
 """The open exam session lets visitors of the demo in at any time, with the full hour."""
 
@@ -157,7 +163,9 @@ class Simulation:
                 MarkIdentity(self.exam_session_id, entry.no, actor=invigilator, reason="人证核验"),
                 Open(self.exam_session_id, entry.no, device=device, page=page, terms=exam.terms, order=order),
             ]
-            plans.append((entry.no, len(order), self._intentions(bodies[forms[entry.no]], order, one)))
+            body = bodies[forms[entry.no]]
+            plans.append((entry.no, len(order), self._intentions(body, order, one, doubtful=forms[entry.no] == min(bodies))))
+        self._copy(entries, plans)
         outcomes = self.writer.do_many(commands)
         assert all(outcome.ok for outcome in outcomes), [outcome.code for outcome in outcomes]
         return plans
@@ -167,9 +175,29 @@ class Simulation:
             commands = admit_commands(db, self.exam_session_id)
         return {command.entry_no: command.form_id for command in commands if command.form_id is not None}
 
-    def _intentions(self, body: bytes, order: list[list[Any]], one: Simulated) -> list[tuple[int, list[int]]]:
+    def _intentions(self, body: bytes, order: list[list[Any]], one: Simulated, *, doubtful: bool) -> list[tuple[int, list[int]]]:
         items = {item["slot"]: item for item in msgspec.json.decode(body)["items"]}
-        return [(slot, answers.respond(items[slot], one.ability, self.known, self.rng)) for slot, _options in order]
+        found = []
+        for slot, _options in order:
+            able = doubtful and slot == DOUBTFUL_SLOT and one.ability > 0.3
+            answer = answers.otherwise if able else answers.respond
+            found.append((slot, answer(items[slot], one.ability, self.known, self.rng)))
+        return found
+
+    def _copy(self, entries: Sequence[Entry], plans: list[Plans]) -> None:
+        """One of the first two who sit near each other with the same form copies from the other."""
+        sheets = {no: (at, dict(plan)) for at, (no, _length, plan) in enumerate(plans)}
+        seated = [entry for entry in entries if entry.no in sheets and entry.seat_no is not None]
+        for one, other in combinations(seated, 2):
+            row, column = grid_position(one.seat_no or 1, 6)
+            other_row, other_column = grid_position(other.seat_no or 1, 6)
+            near = abs(row - other_row) <= 1 and abs(column - other_column) <= 2
+            if near and one.room_id == other.room_id and one.form_label == other.form_label:
+                at, own = sheets[other.no]
+                given = sheets[one.no][1]
+                taken = [(slot, given[slot] if self.rng.random() < COPIED else own[slot]) for slot, _answer in plans[at][2]]
+                plans[at] = (other.no, plans[at][1], taken)
+                return
 
     def _answer_all(self, plans: list[Plans]) -> None:
         """One question after another, everybody side by side; four of five hand in."""

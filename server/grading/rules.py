@@ -15,6 +15,8 @@ FLAG_PEOPLE: Final = 20
 """Fewer people than this on a form say nothing about an item; half of them are the better half."""
 FLAG_MARGIN: Final = 2
 """How many more must prefer a wrong option before it counts: one person either way is chance."""
+ONE_SIDED: Final = 1.64
+"""Standard errors below 0 (one is 1 / √n) before a correlation counts as negative: of sound items chance gives it to few."""
 BINS: Final = 10
 
 
@@ -22,6 +24,7 @@ def _(msgid: str) -> str:
     return msgid
 
 
+PREFERRED: Final = _("Possible wrong key: in the better half, a wrong option was chosen more often than a right one.")
 PUBLISHED_ALREADY: Final = _(
     "These results are published and stay as they are. Record the objection with the item and the reason, and let the "
     "institution decide on a notice of correction; a key is no longer changed here."
@@ -95,14 +98,14 @@ def flags(facts: ItemFacts, key: SlotKey) -> list[str]:
     if key.cancelled:
         return []
     found = []
-    if facts.item_total is not None and facts.item_total < 0:
+    if facts.item_total is not None and facts.item_total < -ONE_SIDED / facts.n**0.5:
         found.append(_("Possible wrong key: people with a better total got this item wrong more often."))
     if facts.n < FLAG_PEOPLE:
         return found
     best_wrong = max((n for option, n in facts.better.items() if option not in key.correct), default=0)
     least_right = min((facts.better.get(option, 0) for option in key.correct), default=0)
     if facts.better and best_wrong >= least_right + max(FLAG_MARGIN, facts.n // 20):
-        found.append(_("Possible wrong key: in the better half, a wrong option was chosen more often than a right one."))
+        found.append(PREFERRED)
     if facts.p is not None and facts.p < 0.2:
         found.append(_("Very hard: less than a fifth of the marks were won."))
     if facts.p is not None and facts.p > 0.97:

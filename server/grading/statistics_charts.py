@@ -28,8 +28,8 @@ def totals_picture(name: str, body: Mapping[str, Any]) -> Markup:
     most = max(bins.values(), default=1)
     dots = len(totals) <= DOTS_AT_MOST
     step = (WIDTH - LEFT - RIGHT) / BINS
-    pitch = 11.0 if dots else 110 / max(most, 1)
-    height = round(TOP + BOTTOM + max(pitch * most, 44))
+    pitch = 13.0 if dots else 130 / max(most, 1)
+    height = round(TOP + BOTTOM + max(pitch * most, 104))
     base = height - BOTTOM
     pass_x = LEFT + (WIDTH - LEFT - RIGHT) * pass_mark / max(full, 1)
     parts = []
@@ -42,7 +42,7 @@ def totals_picture(name: str, body: Mapping[str, Any]) -> Markup:
         if dots:
             parts += [
                 f'<circle class="dot {"passed" if passed else "failed"}" cx="{x + step / 2:.1f}" '
-                f'cy="{base - 6 - row * pitch:.1f}" r="4.5"/>'
+                f'cy="{base - 7 - row * pitch:.1f}" r="5.2"/>'
                 for row in range(count)
             ]
         else:

@@ -15,6 +15,8 @@ WEAK: Final = 0.10
 """A corrected item-total correlation below it hardly tells strong from weak (Ebel 1965)."""
 IDLE: Final = 0.05
 """A wrong option chosen by fewer does no work (Haladyna and Downing 1993, Educational and Psychological Measurement 53)."""
+SURE: Final = 3.0
+"""Standard errors: a form has some two hundred wrong options, of which chance alone lifts a few above two."""
 SKIPPED: Final = 0.20
 LEVEL: Final = 0.05
 """Chance of a false alarm on a form for misfit, all items together."""
@@ -176,6 +178,7 @@ def _of_options(body: Mapping[str, Any], key: tuple[int, ...]) -> set[str]:
     p = body["p"].get("value", 1.0)
     if body["kind"] == "single" and p <= 0.90 and any("high" in one["share"] and one["share"]["high"] < IDLE for one in wrong):
         found.add("idle_option")
-    if body["kind"] == "single" and any(one["with_rest"].get("low", 0) > 0 for one in wrong) and not body["rivals"]:
+    lifted = [one for one in wrong if one["with_rest"].get("value", 0) > SURE * one["with_rest"].get("se", 1)]
+    if body["kind"] == "single" and lifted and not body["rivals"]:
         found.add("strong_option")
     return found

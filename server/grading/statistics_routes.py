@@ -65,6 +65,7 @@ def forms(request: Request, who: Reader, exam_session_id: int) -> Response:
     """The forms beside each other, what a score of one means on another, and groups of candidates."""
     with reading(request.app.state.dbs) as db:
         context, shown = _frame(db, who, exam_session_id, "forms")
+        context["groups"] = statistics_view.groups(db, shown) if shown else []
     context |= {"picture": "", "equated": [], "bodies": {}}
     if shown is not None:
         context["bodies"] = {form.form_id: form.body for form in shown.forms}
@@ -74,10 +75,10 @@ def forms(request: Request, who: Reader, exam_session_id: int) -> Response:
 
 
 def _equated(form: dict[str, Any], head: results.Head) -> dict[str, Any]:
-    """The rows worth showing: every fifth score, and those about the pass mark."""
+    """The rows worth showing: twenty marks to either side of the pass mark."""
     rows = form["equating"]["rows"]
     pass_mark = (head.pass_mark or 0) // 100
-    wanted = {score for score in range(0, len(rows), 5) if score >= pass_mark - 20} | {pass_mark - 1, pass_mark, pass_mark + 1}
+    wanted = {*range(pass_mark - 20, pass_mark + 21, 5), pass_mark - 1, pass_mark + 1}
     chosen = [(score, rows[score]) for score in sorted(wanted) if 0 <= score < len(rows)]
     methods = [at for at in range(4) if any("value" in row[at] for _score, row in chosen)]
     few = next((row[0]["too_few"] for _score, row in chosen if "too_few" in row[0]), None)

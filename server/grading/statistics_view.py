@@ -73,6 +73,23 @@ def flagged(db: Session, shown: Shown) -> list[tuple[str, ItemStatistic]]:
     return sorted(((labels[row.form_id], row) for row in rows), key=lambda one: (one[0], one[1].slot))
 
 
+def groups(db: Session, shown: Shown) -> list[dict[str, Any]]:
+    """Groups of candidates of each form, with the items that differ for them: `{label, form_id, kind, name, focal, others, few,
+    items: [{slot, klass}]}`."""
+    found = []
+    for form in shown.forms:
+        rows = items(db, form) if any(not group["few"] for group in form.body["groups"]) else []
+        for group in form.body["groups"]:
+            differing = [
+                {"slot": item.slot, "klass": one["klass"]}
+                for item in rows
+                for one in item.body["dif"]
+                if (one["kind"], one["name"]) == (group["kind"], group["name"]) and one.get("klass") in {"B", "C"}
+            ]
+            found.append({**group, "label": form.body["label"], "form_id": form.form_id, "items": differing})
+    return found
+
+
 @dataclass(frozen=True)
 class Person:
     """Somebody a hint names."""

@@ -29,6 +29,10 @@ COLUMNS: Final[tuple[tuple[str, str, Style], ...]] = (
 """Figures of an item: key in its body, heading, style."""
 
 
+LISTED: Final = ("p", "item_total", "discrimination", "difficulty")
+"""Those in lists of items."""
+
+
 @dataclass(frozen=True)
 class Said:
     """A figure in words. Either `value` (with `range`, its 95 % interval, and `se`), or `why` there is none."""
@@ -69,15 +73,15 @@ def has_any(items: Iterable[Any], name: str) -> bool:
     return any("value" in item.body[name] for item in items if not item.body["cancelled"])
 
 
-def missing(items: Iterable[Any]) -> list[tuple[str, int, int]]:
-    """(heading, how many there are, how many it needs) of columns that no item has for want of people."""
+def missing(items: Iterable[Any]) -> str:
+    """Columns of the list that no item has for want of people, each with how many it needs; empty when there is none."""
     rows = [item for item in items if not item.body["cancelled"]]
     found = []
     for name, heading, _style in COLUMNS:
         few = [item.body[name]["too_few"] for item in rows if "too_few" in item.body[name]]
-        if rows and len(few) == len(rows):
-            found.append((translate(heading), int(few[0][0]), int(few[0][1])))
-    return found
+        if name in LISTED and rows and len(few) == len(rows):
+            found.append(translate(_("%(figure)s (needs %(needed)s)"), figure=translate(heading), needed=few[0][1]))
+    return translate(_(", ")).join(found)
 
 
 def quality(alpha: Mapping[str, Any]) -> tuple[str, str]:
@@ -110,6 +114,7 @@ def context() -> dict[str, Any]:
         "near_pass": near_pass,
         "FLAGS": FLAGS,
         "COLUMNS": COLUMNS,
+        "LISTED": LISTED,
         "GROUP_KINDS": GROUP_KINDS,
         "KLASSES": KLASSES,
         "MODELS": MODELS,

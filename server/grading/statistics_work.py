@@ -11,7 +11,7 @@ from itembank.statistics import equating
 from itembank.statistics.values import DEFAULTS, Needed
 from server.clock import Clock
 from server.db import Databases, reading, transaction
-from server.grading import keys, runs, statistics_hints
+from server.grading import keys, rules, runs, statistics_hints
 from server.grading.marking import MarkingRules
 from server.grading.statistics_data import Sheets, seats, sheets
 from server.grading.statistics_flags import About
@@ -22,9 +22,6 @@ from server.grading.tables import KeyCorrection, MarkingRun, RunFigures
 from server.jobs import JobContext
 from server.keyring import Keyring
 from server.registry.rules import SessionProfile
-
-SUSPECT = "Possible wrong key"
-"""How the flags of `rules.flags` begin that speak of the key."""
 
 
 def compute(context: JobContext, args: dict[str, Any]) -> dict[str, Any]:
@@ -41,10 +38,10 @@ def store(dbs: Databases, keyring: Keyring, clock: Clock, exam_session_id: int, 
             return
         run = db.get_one(MarkingRun, (exam_session_id, run_no))
         forms = sheets(db, run, keys.of_run(db, keyring, exam_session_id, run_no))
-        rules = MarkingRules(**run.rules)
+        how = MarkingRules(**run.rules)
         everyone = seats(db, exam_session_id)
         signs = _signs(db, run)
-        results = [form_result(one, rules, everyone, about(one, signs), needed) for one in forms]
+        results = [form_result(one, how, everyone, about(one, signs), needed) for one in forms]
         whole: dict[str, Any] = {
             "comparison": comparison(forms, _use(db, exam_session_id), needed),
             "hints": statistics_hints.hints(db, run, forms, everyone, needed),
@@ -130,7 +127,7 @@ def _signs(db: Session, run: MarkingRun) -> dict[tuple[int, int], tuple[bool, bo
         (form["form_id"], item["slot"])
         for form in (figures.body["forms"] if figures else [])
         for item in form["items"]
-        if any(flag.startswith(SUSPECT) for flag in item["flags"])
+        if rules.PREFERRED in item["flags"]
     }
     corrected = set(
         db.exec(

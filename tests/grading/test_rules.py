@@ -45,7 +45,8 @@ def test_marking_refusal(state: str, still_open: int, allowed: bool) -> None:
         (ItemFacts(100, 0.5, None, {1: 22, 2: 26}), 0),
         (ItemFacts(100, 0.5, None, {1: 22, 2: 27}), 1),
         (ItemFacts(19, 0.5, None, {1: 0, 2: 9}), 0),  # too few people to say
-        (ItemFacts(40, 0.5, -0.01, {1: 15, 2: 5}), 1),
+        (ItemFacts(40, 0.5, -0.25, {1: 15, 2: 5}), 0),  # chance gives that to a few of fifty sound items
+        (ItemFacts(40, 0.5, -0.27, {1: 15, 2: 5}), 1),
         (ItemFacts(40, 0.19, 0.1, {1: 15, 2: 5}), 1),
         (ItemFacts(40, 0.2, 0.1, {1: 15, 2: 5}), 0),
         (ItemFacts(40, 0.98, 0.1, {1: 20}), 1),

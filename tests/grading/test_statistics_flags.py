@@ -61,9 +61,9 @@ def options(**changes: dict[str, Any]) -> list[dict[str, Any]]:
         (item(options=options(second=option(2, 0.005, 0.0))), ABOUT, ["idle_option"]),
         (item(options=options(second=option(2, 0.02, 0.0))), ABOUT, []),  # up to 0.06: not idle for sure
         (item(options=options(second=option(2, 0.005, 0.0)), p=figure(0.92)), ABOUT, []),
-        (item(options=options(second=option(2, 0.2, 0.2))), ABOUT, ["strong_option"]),
-        (item(options=options(second=option(2, 0.2, 0.1))), ABOUT, []),
-        (item(options=options(second=option(2, 0.2, 0.2)), rivals=[2]), ABOUT, ["miskey"]),
+        (item(options=options(second=option(2, 0.2, 0.23))), ABOUT, ["strong_option"]),
+        (item(options=options(second=option(2, 0.2, 0.22))), ABOUT, []),  # under three standard errors of 0.075
+        (item(options=options(second=option(2, 0.2, 0.3)), rivals=[2]), ABOUT, ["miskey"]),
         (item(n=5, rivals=[]), About(50, suspect_key=True), ["miskey"]),
         (item(), About(50, corrected=True), ["corrected"]),
         (item(cancelled=True, p=FEW), About(50, suspect_key=True), ["cancelled"]),
