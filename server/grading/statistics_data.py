@@ -14,12 +14,11 @@ from sqlmodel import Session, col
 from itembank.items import ItemBody
 from itembank.tables import FormSlot, Item, ItemVersion
 from server.grading.marking import FormKey, MarkingRules, SlotKey
+from server.grading.statistics_flags import CHOICE
 from server.grading.tables import ItemMark, MarkingRun, Result
 from server.registry.seating import grid_position
 from server.registry.tables import Centre, Entry, Room
 
-CHOICE: Final = frozenset({"single", "multiple", "true_false"})
-"""Kinds whose answers are options; the answers of the others are only told apart."""
 TYPED_GUESS: Final = 0.1
 """Chance to hit a typed or matched answer by luck: certainly less, so that nobody is suspected too easily."""
 Whole = npt.NDArray[np.int64]

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from sqlmodel import Session, col, select
 
-from server.grading.statistics_flags import FLAGS
+from server.grading.statistics_flags import CHOICE, FLAGS
 from server.grading.statistics_view import Shown, items
 from server.grading.summary_xlsx import SAFE
 from server.grading.tables import ItemMark, Result
@@ -24,7 +24,6 @@ Table = list[list[Cell]]
 FIGURES: Final = ("p", "item_total", "point_biserial", "biserial", "discrimination", "alpha_without", "difficulty", "slope")
 ENDS: Final = ("value", "se", "low", "high")
 RISKY: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
-CHOICE: Final = frozenset({"single", "multiple", "true_false"})
 
 
 def item_table(db: Session, shown: Shown) -> Table:

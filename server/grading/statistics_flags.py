@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+CHOICE: Final = frozenset({"single", "multiple", "true_false"})
+"""Kinds whose answers are options; the answers of the others are only told apart."""
 PEOPLE: Final = 20
 HARD: Final = 0.20
 EASY: Final = 0.97

@@ -4,6 +4,7 @@ Hints, never proofs: each says how unlikely it is by chance, corrected for how m
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 from typing import Any, Final
 
 import numpy as np
@@ -19,8 +20,8 @@ from server.grading.tables import MarkingRun
 from server.registry.tables import ExamSession
 from server.sitting import pace
 
-LEVEL: Final = 0.025
-"""Pairs are looked for twice, among those who sat near each other and in whole rooms: 5 % of false alarms together."""
+LEVEL: Final = 0.05
+"""So many exams in which everybody was honest name a pair: shared among the forms, and between near seats and whole rooms."""
 FAST_LEVEL: Final = 0.01
 
 
@@ -34,24 +35,29 @@ def hints(
     """
     seconds = dict(pace.seconds(db, run.exam_session_id))
     return {
-        "forms": [form_hints(one, seats, seconds, needed) for one in forms],
+        "forms": [form_hints(one, seats, seconds, needed, forms=len(forms)) for one in forms],
         "drift": [found for one in forms for found in drifts(db, run, one, needed)],
     }
 
 
 def form_hints(
-    sheets: Sheets, seats: Mapping[int, Seat], seconds: Mapping[int, Mapping[int, float]], needed: Needed
+    sheets: Sheets,
+    seats: Mapping[int, Seat],
+    seconds: Mapping[int, Mapping[int, float]],
+    needed: Needed = DEFAULTS,
+    *,
+    forms: int = 1,
 ) -> dict[str, Any]:
-    """Hints of one form; `seconds`: entry -> slot -> time, where known."""
+    """Hints of one form of so many `forms`; `seconds`: entry -> slot -> time, where known."""
     people = [seats[no] for no in sheets.entries]
-    close = [(a, b) for a, one in enumerate(people) for b in range(a + 1, len(people)) if near(one, people[b])]
     rooms = _rooms(people)
+    close = {pair for room in rooms for pair in combinations(room, 2) if near(people[pair[0]], people[pair[1]])}
     return {
         "label": sheets.label,
         "n": len(people),
-        "pairs": _pairs(sheets, close, rooms, needed),
+        "pairs": _pairs(sheets, (close, rooms), LEVEL / 2 / forms, needed),
         "compared": [len(close), sum(len(room) * (len(room) - 1) // 2 for room in rooms)],
-        "fast": _fast(sheets, seconds, needed),
+        "fast": _fast(sheets, seconds, FAST_LEVEL / forms, needed),
         "timed": sum(bool(seconds.get(no)) for no in sheets.entries),
     }
 
@@ -64,12 +70,13 @@ def _rooms(people: Sequence[Seat]) -> list[list[int]]:
     return list(rows.values())
 
 
-def _pairs(sheets: Sheets, close: list[tuple[int, int]], rooms: list[list[int]], needed: Needed) -> Any:
+def _pairs(sheets: Sheets, together: tuple[set[tuple[int, int]], list[list[int]]], level: float, needed: Needed) -> Any:
+    close, rooms = together
     columns = sheets.counted
     answers, marks = sheets.answers[:, columns], sheets.marks[:, columns]
     found: dict[tuple[int, int], dict[str, Any]] = {}
-    for groups, side_by_side in ((rooms, False), (close, True)):
-        alike = similarity.similar_pairs(answers, marks, groups, LEVEL, needed)
+    for groups in (rooms, sorted(close)):
+        alike = similarity.similar_pairs(answers, marks, groups, level, needed)
         if isinstance(alike, TooFew):
             return stored(alike)
         for pair in alike:
@@ -80,12 +87,12 @@ def _pairs(sheets: Sheets, close: list[tuple[int, int]], rooms: list[list[int]],
                 "expected": round(pair.expected, 1),
                 "omega": round(pair.omega, 2),
                 "corrected": float(f"{pair.corrected:.2g}"),
-                "near": side_by_side or (pair.a, pair.b) in close,
+                "near": (pair.a, pair.b) in close,
             }
     return sorted(found.values(), key=lambda one: -one["omega"])
 
 
-def _fast(sheets: Sheets, seconds: Mapping[int, Mapping[int, float]], needed: Needed) -> Any:
+def _fast(sheets: Sheets, seconds: Mapping[int, Mapping[int, float]], level: float, needed: Needed) -> Any:
     columns = sheets.counted
     chosen = [sheets.slots[column] for column in columns]
     times = np.array([[seconds.get(no, {}).get(one.slot, 0.0) for one in chosen] for no in sheets.entries])
@@ -93,7 +100,7 @@ def _fast(sheets: Sheets, seconds: Mapping[int, Mapping[int, float]], needed: Ne
     full = np.array([one.key.marks for one in chosen], dtype=np.int64)
     right = (sheets.marks[:, columns] == full).astype(np.uint8)
     luck = np.array([one.guess for one in chosen])
-    found = forensics.too_fast_and_right(times, right, luck, FAST_LEVEL, needed)
+    found = forensics.too_fast_and_right(times, right, luck, level, needed)
     if isinstance(found, TooFew):
         return stored(found)
     return [

@@ -68,6 +68,11 @@ def why_none(found: Mapping[str, Any]) -> str:
     return translate(_("not settled"))
 
 
+def chance(p_value: float) -> str:
+    """A small probability without a long row of figures."""
+    return "< 0.0001" if p_value < 0.0001 else f"{p_value:.4f}"
+
+
 def has_any(items: Iterable[Any], name: str) -> bool:
     """Whether any item has a value for a column; a column without one is left out of tables."""
     return any("value" in item.body[name] for item in items if not item.body["cancelled"])
@@ -108,6 +113,7 @@ def context() -> dict[str, Any]:
     """What the templates of statistics may use."""
     return {
         "say": say,
+        "chance": chance,
         "has_any": has_any,
         "missing": missing,
         "quality": quality,
