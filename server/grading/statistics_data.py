@@ -14,7 +14,7 @@ from sqlmodel import Session, col
 from itembank.items import ItemBody
 from itembank.tables import FormSlot, Item, ItemVersion
 from server.grading.marking import FormKey, MarkingRules, SlotKey
-from server.grading.statistics_flags import CHOICE
+from server.grading.statistics_flags import is_choice
 from server.grading.tables import ItemMark, MarkingRun, Result
 from server.registry.seating import grid_position
 from server.registry.tables import Centre, Entry, Room
@@ -129,7 +129,7 @@ def _slots(db: Session, key: FormKey) -> tuple[SlotItem, ...]:
     for slot, item_id, bank_id, version_id, version, body in rows:
         mine = key.slots[slot]
         ids = [option.id for option in ItemBody.model_validate(body).options]
-        options = max(ids, default=0) if mine.kind in CHOICE else 0
+        options = max(ids, default=0) if is_choice(mine.kind) else 0
         found.append(SlotItem(slot, mine.kind, bank_id, item_id, version_id, version, options, guess(mine.kind, len(ids)), mine))
     return tuple(found)
 
@@ -172,7 +172,7 @@ def _read(db: Session, run: MarkingRun, people: Sequence[int], slots: Sequence[S
 
 def key_mask(key: SlotKey) -> int:
     """The right options of a choice as bits; 0 for the others."""
-    return sum(1 << option - 1 for option in key.correct) if key.kind in CHOICE else 0
+    return sum(1 << option - 1 for option in key.correct) if is_choice(key.kind) else 0
 
 
 def seats(db: Session, exam_session_id: int) -> dict[int, Seat]:

@@ -13,7 +13,8 @@ from typing import Any, Final
 
 from sqlmodel import Session, col, select
 
-from server.grading.statistics_flags import CHOICE, FLAGS
+from server.grading import words
+from server.grading.statistics_flags import FLAGS, is_choice
 from server.grading.statistics_view import Shown, items
 from server.grading.summary_xlsx import SAFE
 from server.grading.tables import ItemMark, Result
@@ -119,9 +120,9 @@ def _cells(db: Session, place: tuple[int, int], who: set[int]) -> dict[int, dict
 
 
 def _answer(response: Sequence[Any], kind: str) -> str:
-    if kind in CHOICE:
+    if is_choice(kind):
         return _letters(response)
-    return " | ".join(str(part) for part in response)
+    return words.answer_words(response, kind) if response else ""
 
 
 def _letters(chosen: Sequence[int]) -> str:

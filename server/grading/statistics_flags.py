@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-CHOICE: Final = frozenset({"single", "multiple", "true_false"})
-"""Kinds whose answers are options; the answers of the others are only told apart."""
+from itembank.items import Answer, kind_of
+
 PEOPLE: Final = 20
 HARD: Final = 0.20
 EASY: Final = 0.97
@@ -26,6 +26,11 @@ LEVEL: Final = 0.05
 
 def _(msgid: str) -> str:
     return msgid
+
+
+def is_choice(kind: str) -> bool:
+    """Whether answers of this kind are options; those of the others are only told apart."""
+    return kind_of(kind).answer == Answer.CHOICE
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,9 @@ from fastapi.testclient import TestClient
 from server.clock import FakeClock
 from server.grading import runs, work
 from server.keyring import Keyring
+from tests import kinds
 from tests.grading import crowd, world
+from tests.grading.test_kinds import ANSWERS
 from tests.grading.test_statistics import FIRST
 from tests.grading.test_statistics_pages import BROKEN, PAGES, item_url, url
 
@@ -50,3 +52,27 @@ def test_before_they_are_computed(app: FastAPI, client: TestClient, sign_in: Any
         assert "within a minute" in client.get(url(made, rest)).text
     assert client.get(item_url(made, 1)).status_code == 404
     assert client.post(url(made, "/export"), data={"reason": "复核题目"}).status_code == 409
+
+
+def test_typed_and_ordered_answers(app: FastAPI, client: TestClient, sign_in: Any, clock: FakeClock, keyring: Keyring) -> None:
+    """No options to show, but figures like those of any item; in files what was typed, and no formula."""
+    answers = {**ANSWERS, 6: ("A", kinds.RIGHT | {5: ["=1+1"]}, "submitted")}
+    made = world.build(app.state.dbs, clock, keyring, answers=answers, make_papers=kinds.paper)
+    assert work.grade(app.state.dbs, keyring, clock) == [made.exam_session_id]
+    sign_in("results_officer", institution_id=made.institution_id)
+    client.cookies.set("lang", "en")
+    for rest in [
+        *(page for page in PAGES if "form=B" not in page),
+        *(f"/items/{made.forms['A']}/{slot}" for slot in range(1, 9)),
+    ]:
+        answer = client.get(url(made, rest))
+        assert answer.status_code == 200, (rest, answer.text)
+        assert not BROKEN.search(re.sub(r"<[^>]+>", " ", answer.text)), rest
+    text = client.get(item_url(made, 5)).text
+    assert "part by part" in text
+    assert "options-chart" not in text
+    assert "6 candidates, 3 with full marks, 1 left it blank" in text
+    taken = client.post(url(made, "/export"), data={"what": "answers", "kind": "csv", "reason": "复核作答"}).content.decode()
+    assert "220 v" in taken
+    assert "'=1+1" in taken
+    assert ",=1+1" not in taken
