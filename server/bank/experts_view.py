@@ -17,8 +17,9 @@ from itembank.sealing import Keyring
 from itembank.tables import Bank, Form, FormState, Item, PaperSet, Topic
 from server.auth.staff import Staff
 from server.auth.tables import Person, RoleGrant
-from server.bank.item_view import Preview, key_words, preview_of, shown_html
+from server.bank.item_view import Preview, preview_of, shown_html
 from server.bank.scope import names, say
+from server.grading.words import key_words
 
 
 @dataclass(frozen=True)
@@ -207,7 +208,7 @@ def questions(db: Session, keyring: Keyring, form: Form) -> list[Question]:
                 slot=slot.slot,
                 item_id=slot.item_id,
                 preview=preview_of(ItemBody.model_validate(version.body), slot.item_id),
-                key=key_words(version.kind, key),
+                key=key_words(key, version.kind),
                 rationale=shown_html(key.rationale_html, slot.item_id),
                 topic=topics[slot.item_id],
                 difficulty=version.difficulty,

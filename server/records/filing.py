@@ -16,9 +16,9 @@ from itembank.items import kind_of, letter
 from itembank.packages import PublicPackage, PublicSlot, load_slots, public_package
 from itembank.sealing import Keyring
 from itembank.tables import Bank, Form, PaperSet
-from server.bank.item_view import key_words
 from server.bank.scope import names
 from server.bank.tables import PaperExport
+from server.grading.words import key_words
 from server.pages import beijing, marks, minutes
 from server.records import rich
 from server.records.sheets import level_text
@@ -78,19 +78,25 @@ def _form(form: Form, package: PublicPackage) -> dict[str, Any]:
         start += section.count
         each = f"每题 {marks(section.marks_each)} 分，共 {marks(section.marks_each * section.count)} 分"
         title = f"{NUMBERS[number % 10]}、{kind_of(section.kind).name_zh}（{section.count} 题，{each}）"
-        sections.append({"title": title, "questions": [_question(slot) for slot in slots]})
+        before = ["", *(slot.stimulus for slot in slots)]
+        questions = [_question(slot, first=slot.stimulus != last) for slot, last in zip(slots, before, strict=False)]
+        sections.append({"title": title, "questions": questions})
     total = marks(package.total_marks)
     return {"label": form.label, "count": len(package.items), "total": total, "digest": package.digest, "sections": sections}
 
 
-def _question(slot: PublicSlot) -> dict[str, Any]:
-    lines = [[f"{letter(option.id)}.", rich.tree(option.html)] for option in slot.options]
-    return {"number": slot.slot, "stem": rich.tree(slot.stem_html), "lines": lines}
+def _question(slot: PublicSlot, *, first: bool) -> dict[str, Any]:
+    """`first`: of the questions on one text, the one it is printed above."""
+    lines = [[f"({prompt.id})", rich.tree(prompt.html)] for prompt in slot.prompts]
+    lines += [[f"{letter(option.id)}.", rich.tree(option.html)] for option in slot.options]
+    stem = rich.tree(slot.stem_html) + ([f"　（单位：{slot.unit}）"] if slot.unit else [])
+    material = rich.tree(slot.stimulus_html) if first and slot.stimulus_html else []
+    return {"number": slot.slot, "stem": stem, "lines": lines, "material": material}
 
 
 def _answers(db: Session, keyring: Keyring, form: Form) -> dict[str, Any]:
     found = [
-        [str(slot.slot), key_words(version.kind, keys.read_key(db, keyring, version.id))]
+        [str(slot.slot), key_words(keys.read_key(db, keyring, version.id), version.kind)]
         for slot, version in load_slots(db, form.id)
     ]
     return {"label": form.label, "keys": found}
