@@ -81,6 +81,7 @@ mutants: env-test ## seeded mistakes in rules, writer, short way, outages and pa
 	@.venv/bin/python -m tests.faults.mutants
 
 screenshots: env-test ## every page of the running demo, in both languages and themes, to var/screenshots
+	@.venv/bin/pytest -q -m 'browser' tests/journeys/test_accessibility.py
 	@.venv/bin/python -m tests.screenshots
 
 coverage: env-test ## do 95 % intervals of statistics hold the truth in 92 to 98 of 100? 200 simulated exams a figure (some minutes)

@@ -81,3 +81,10 @@ class SecondPersonNeeded(ItemBankError):
 
     def __init__(self) -> None:
         super().__init__(msg("This takes two different people."))
+
+
+class TooMuchAlike(ItemBankError):
+    """So many texts of one import are like each other that nobody could decide about them."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(msg("More than %(n)s pairs of questions in this file are like each other.", n=most))

@@ -22,7 +22,7 @@ from itembank.tables import ItemKey, ItemVersion
 # fmt: off
 __all__ = [
     "Key", "KeyPackage", "KeySlot", "SecondPersonNeeded", "add_first_key", "cancel_item", "correct_key", "current_keys",
-    "key_package", "open_key", "read_key", "seal_key", "snapshot",
+    "key_data", "key_package", "open_key", "read_key", "seal_key", "snapshot",
 ]
 # fmt: on
 
@@ -84,6 +84,11 @@ def current_keys(db: Session, keyring: sealing.Keyring, item_version_ids: Iterab
         if version_id not in found:
             raise NotFound("item key", version_id)
     return found
+
+
+def key_data(db: Session, keyring: sealing.Keyring, item_version_ids: Iterable[int]) -> dict[int, ItemKeyData]:
+    """The keys in force with their rationale, by item version id; a version without one is not in it. For exports."""
+    return {row.item_version_id: open_key(keyring, body, row) for row, body in _rows(db, sorted(set(item_version_ids)))}
 
 
 def _rows(db: Session, wanted: list[int]) -> Iterator[tuple[ItemKey, Mapping[str, Any]]]:

@@ -11,6 +11,7 @@ from typing import Any, Final
 from sqlalchemy import or_
 from sqlmodel import Session, col, select
 
+from itembank.errors import TooMuchAlike
 from itembank.families import Likeness
 from itembank.items import ItemBody
 from itembank.pool import banks_in_scope, get_bank, scope_of, visible
@@ -22,6 +23,8 @@ from itembank.tables import Bank, Item, ItemVersion, LedgerEntry
 _BATCH: Final = 500
 SHOWN: Final = 5
 """So many likenesses of one item are told; whoever has more copies than that has found them."""
+MOST_PAIRS: Final = 300_000
+"""So many alike among the questions of one import are no import: one phrase repeated ten thousand times gives fifty million."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,19 +102,24 @@ def _load(db: Session, versions: Sequence[int]) -> dict[int, Texts]:
     return found
 
 
-def among_themselves(texts: Sequence[Texts], sets: Sequence[Hashable] = ()) -> list[tuple[int, int, float, bool]]:
+def among_themselves(
+    texts: Sequence[Texts], sets: Sequence[Hashable] = (), most: int | None = None
+) -> list[tuple[int, int, float, bool]]:
     """(earlier, later, score, variant) of texts of one import that are like each other as items never used are.
 
-    `sets`: the case set of each, falsy for none: questions of one set are not compared.
+    `sets`: the case set of each, falsy for none: questions of one set are not compared. Raises `TooMuchAlike` where there are
+    more than `most` pairs.
     """
     twins = Twins()
     twins.add(dict(enumerate(texts)))
-    pairs = ((min(a, b), max(a, b), score) for a, b, score in twins.pairs() if score >= bands.WARN_LIVE)
-    return sorted(
-        (a, b, score, bands.is_variant(texts[a], texts[b]))
-        for a, b, score in pairs
-        if not bands.shares_case(texts[a], texts[b]) and not (sets and sets[a] and sets[a] == sets[b])
-    )
+    found = []
+    for n, (a, b, score) in enumerate(twins.pairs()):
+        if n == most:
+            raise TooMuchAlike(most)
+        apart = not bands.shares_case(texts[a], texts[b]) and not (sets and sets[a] and sets[a] == sets[b])
+        if score >= bands.WARN_LIVE and apart:
+            found.append((min(a, b), max(a, b), score, bands.is_variant(texts[a], texts[b])))
+    return sorted(found)
 
 
 def compare(db: Session, scope: Scope, item_ids: Sequence[int]) -> tuple[list[Likeness], list[int]]:

@@ -7,6 +7,7 @@ from itembank import tables as bank_tables
 from server import fitting_keys, jobs
 from server.audit import tables as audit_tables
 from server.auth import tables as auth_tables
+from server.bank import export_tables
 from server.bank import tables as bank_page_tables
 from server.grading import statistics_tables
 from server.grading import tables as grading_tables
@@ -34,6 +35,7 @@ for _module in (
     statistics_tables,
     monitor_tables,
     bank_page_tables,
+    export_tables,
 ):
     APPEND_ONLY |= _module.APPEND_ONLY
 

@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 from itembank import ledger
 from server import db, pages, refusals, system_routes
 from server.auth import routes as auth_routes
-from server.bank import drafts, twin_sweep
+from server.bank import drafts, item_exports, twin_sweep
 from server.bank import routes as bank_routes
 from server.bus import Bus, InProcessBus
 from server.clock import Clock, SystemClock, database_clock, wall_clock
@@ -147,6 +147,7 @@ def _duties(app: FastAPI) -> list[Duty]:
         Duty("throw away drafts nobody types in", 3600, sweep_drafts),
         Duty("compare what was never compared", 300, lambda: twin_sweep.queue_unchecked(state.dbs, state.clock, state.jobs)),
         Duty("throw away answered questions of the editor", 300, lambda: twin_sweep.forget_answered(state.dbs, state.clock)),
+        Duty("forget exports whose time is over", 300, lambda: item_exports.forget_over(state.dbs, state.clock.now())),
     ]
 
 

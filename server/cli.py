@@ -1,7 +1,6 @@
 """The command line: `jikao serve`, `demo`, `migrate`, `setup`, `import`, … and `jikao tls`."""
 
 import functools
-import hashlib
 import os
 from datetime import datetime
 from pathlib import Path
@@ -128,23 +127,29 @@ def _password() -> str:
 @app.command("import")
 @plainly
 def import_(
-    file: Annotated[Path, typer.Argument(help="XLSX, XLS or CSV.", exists=True, dir_okay=False)],
+    file: Annotated[
+        Path, typer.Argument(help="XLSX, XLS, ODS, CSV, DOCX, TXT, QTI, Moodle XML, GIFT or Aiken.", exists=True, dir_okay=False)
+    ],
     bank: Annotated[str, typer.Option(help="Code of the bank to import into, or of the bank to make for a syllabus.")],
     login: Annotated[str, typer.Option("--as", help="Account of the person who imports.")],
     syllabus: Annotated[bool, typer.Option("--syllabus", help="The file is a content table; makes the bank for it.")] = False,
     level: Annotated[int, typer.Option(min=1, max=5, help="With --syllabus: the level, 5 to 1.")] = 4,
     figures: Annotated[Path | None, typer.Option(help="Folder of the picture files the items name.")] = None,
+    format_: Annotated[str, typer.Option("--format", help="Format, where the content does not tell it.")] = "",
     column: Annotated[list[str] | None, typer.Option(help="FIELD=HEADER for a column with another name.")] = None,
-    kind: Annotated[str | None, typer.Option(help="Kind of items in a file without such a column.")] = None,
-    topic: Annotated[str | None, typer.Option(help="Leaf code for items in a file without such a column.")] = None,
+    kind: Annotated[str | None, typer.Option(help="Kind of items that do not say theirs.")] = None,
+    topic: Annotated[str | None, typer.Option(help="Leaf code for items that do not say theirs.")] = None,
+    difficulty: Annotated[int | None, typer.Option(min=1, max=5, help="Difficulty of items that do not say theirs.")] = None,
     key_in_stem: Annotated[bool, typer.Option("--key-in-stem", help="The key stands in the stem, as in （C）.")] = False,
-    good_rows: Annotated[bool, typer.Option("--good-rows", help="Take the good rows and list the refused ones.")] = False,
+    good_rows: Annotated[bool, typer.Option("--good-rows", help="Take the good items and list the refused ones.")] = False,
+    look: Annotated[bool, typer.Option("--look", help="Say what would be stored, and store nothing.")] = False,
 ) -> None:
-    """Read a spreadsheet; every mistake by row and column, and nothing stored unless all is well (or --good-rows).
+    """Read a file of items; every mistake with its place, and nothing stored unless all is well (or --good-rows).
 
-    Items wait for a second person's approval in the browser.
+    What is like another question is listed first. Items wait for a second person's approval in the browser.
     """
     from itembank.exchange.item_row import Reading
+    from server import imports
 
     here = Installation()
     who = commands.person(here, login, "syllabus.import" if syllabus else "item.import")
@@ -152,25 +157,9 @@ def import_(
         say(commands.import_syllabus(here, file, bank, level, who))
         return
     target = commands.find_bank(here, who, bank)
-    how = Reading(mapping=commands.mapping(column or []), default_kind=kind, default_topic=topic, key_in_stem=key_in_stem)
-    found = commands.ItemFile(file, how, figures).read()
-    for mistake in found.refused:
-        complain(commands.mistake_line(mistake))
-    refused = len({mistake.row for mistake in found.refused})
-    if found.refused and not (good_rows and found.items):
-        raise commands.CommandError(
-            f"Nothing was stored: {refused} rows need mending, {len(found.items)} are good. "
-            "Mend them, or take the good ones by --good-rows."
-        )
-    digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True)) as bar:
-        task = bar.add_task("import", total=len(found.items))
-        batch = commands.stage(here, target, found, file.name, digest, who, lambda done, total: bar.update(task, completed=done))
-    say(f"{len(found.items)} items wait as batch {batch}, {refused} rows were refused.")
-    say("A second person approves the batch in the browser.")
+    how = Reading(mapping=imports.mapping(column or []), default_kind=kind, default_topic=topic, key_in_stem=key_in_stem)
+    items = imports.ItemFile(file, how, figures, format_, difficulty)
+    imports.bring_in(here, target, items, who, good_rows=good_rows, look=look)
 
 
 @app.command()

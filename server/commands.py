@@ -1,21 +1,17 @@
-"""What the longer commands do: imports and exports on behalf of a person, and how their answers read in a terminal."""
+"""What the longer commands do on behalf of a person, and how their answers read in a terminal. Items come in by `imports`."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from sqlmodel import col, select
+from sqlmodel import select
 
 from itembank import intake
 from itembank.exchange import xlsx
-from itembank.exchange.item_columns import HEADERS
-from itembank.exchange.item_row import Reading
-from itembank.exchange.item_sheet import SortedItems
 from itembank.exchange.mistakes import RowError
 from itembank.items import KINDS
-from itembank.tables import Bank, BatchState, ImportBatch
+from itembank.tables import Bank
 from server.audit import trail
 from server.auth import permissions, staff
 from server.auth.staff import Staff
@@ -60,25 +56,6 @@ def check_many(settings: Settings, say: Callable[[str], None]) -> None:
         )
 
 
-@dataclass(frozen=True)
-class ItemFile:
-    """A file of items and how to read it."""
-
-    path: Path
-    how: Reading
-    figures: Path | None
-
-    def read(self) -> SortedItems:
-        """Good and refused rows."""
-        if self.how.default_kind not in (None, "by_key", *KINDS):
-            raise CommandError(f"no kind is called {self.how.default_kind}; there are: {', '.join(KINDS)}, by_key")
-        if self.figures is not None and not self.figures.is_dir():
-            raise CommandError(f"{self.figures} is not a folder of pictures")
-        files = [path for path in sorted(self.figures.iterdir()) if path.is_file()] if self.figures else []
-        figures = {path.name: path.read_bytes() for path in files}
-        return xlsx.sort_items(self.path.read_bytes(), self.how, figures)
-
-
 def person(here: Here, login: str, action: str) -> Staff:
     """The person a command acts for, when the permission table lets them."""
     with reading(here.dbs) as db:
@@ -90,18 +67,6 @@ def person(here: Here, login: str, action: str) -> Staff:
         allowed = ", ".join(sorted(permissions.ACTIONS[action]))
         raise CommandError(f"{login} may not do this: it takes one of the roles {allowed}")
     return who
-
-
-def mapping(pairs: list[str]) -> dict[str, str]:
-    """`FIELD=HEADER` options as a mapping."""
-    wrong = [pair for pair in pairs if "=" not in pair]
-    if wrong:
-        raise CommandError(f"--column wants FIELD=HEADER, not '{wrong[0]}'")
-    found = dict(pair.split("=", 1) for pair in pairs)
-    unknown = sorted(set(found) - set(HEADERS))
-    if unknown:
-        raise CommandError(f"no field is called {', '.join(unknown)}; there are: {', '.join(HEADERS)}")
-    return found
 
 
 def find_bank(here: Here, who: Staff, code: str) -> Bank:
@@ -141,29 +106,6 @@ def import_syllabus(here: Here, file: Path, code: str, level: int, who: Staff) -
         db.flush()
         trail.append(db, who.actor, "syllabus.imported", f"bank:{bank.id}", now=now)
         return f"Bank {code} (number {bank.id}) for {row.occupation_name} level {level}."
-
-
-def stage(
-    here: Here, bank: Bank, found: SortedItems, file_name: str, digest: str, who: Staff, progress: Callable[[int, int], None]
-) -> int:
-    """Store good rows as a batch that waits for a second person; its number."""
-    if _imported_before(here, bank, digest):
-        raise CommandError(f"{file_name} was imported into {bank.code} before; nothing was stored")
-    source = intake.Source(file_name, digest, who.person_id, here.now())
-    batch = intake.stage_import(
-        lambda: transaction(here.dbs), here.keyring, bank.id, found.items, found.figures, source, progress=progress
-    )
-    with transaction(here.dbs) as db:
-        detail = {"bank": bank.id, "items": len(found.items)}
-        trail.append(db, who.actor, "items.imported", f"batch:{batch}", now=here.now(), detail=detail)
-    return batch
-
-
-def _imported_before(here: Here, bank: Bank, digest: str) -> bool:
-    kept = (BatchState.STAGED, BatchState.APPROVED, BatchState.PUBLISHED)
-    with reading(here.dbs) as db:
-        same = select(ImportBatch.id).where(ImportBatch.bank_id == bank.id, ImportBatch.source_digest == digest)
-        return db.exec(same.where(col(ImportBatch.state).in_(kept))).first() is not None
 
 
 def mistake_line(mistake: RowError) -> str:

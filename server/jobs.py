@@ -37,6 +37,7 @@ KINDS: dict[str, str] = {
     "grading.statistics": "server.grading.statistics_work:compute",
     "bank.read_items": "server.bank.import_jobs:read_items",
     "bank.store_items": "server.bank.import_jobs:store_items",
+    "bank.make_export": "server.bank.export_jobs:make",
     "bank.make_papers": "server.bank.paper_jobs:make_papers",
     "bank.runway": "server.bank.runway_view:compute",
     "bank.judge_blueprint": "server.bank.blueprint_jobs:judge",

@@ -95,9 +95,9 @@ def approved(db: Session, keyring: Keys, bank_id: int, topic_id: int, one: Writt
     item = lifecycle.create_item(db, keyring, bank_id, lifecycle.Draft(body, one.key, topic_id), by=banks.WRITER, now=banks.NOW)
     if one.in_set:
         item.stimulus_id, item.set_position = stimulus, one.in_set
-    lifecycle.submit(db, item.id, by=banks.WRITER)
+    lifecycle.submit(db, item.id, by=banks.WRITER, with_set=bool(one.in_set))
     for voter in (banks.SECOND, banks.MANAGER):
-        lifecycle.vote(db, item.id, Vote.APPROVE, by=voter, now=banks.NOW)
+        lifecycle.vote(db, item.id, Vote.APPROVE, by=voter, now=banks.NOW, with_set=bool(one.in_set))
     return item.id
 
 

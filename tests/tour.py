@@ -83,6 +83,7 @@ STOPS = (
     Stop("writer", "/bank/1/items/{matching}", "item-matching"),
     Stop("writer", "/bank/1/cases", "case-sets"),
     Stop("writer", "/bank/1/cases/new", "case-set-new"),
+    Stop("writer", "/bank/1/cases/{case}/edit", "case-set-edit"),
     Stop("reviewer", "/bank/1/cases/{case}", "case-set"),
     Stop("reviewer", "/bank/1/reviews", "reviews"),
     Stop("reviewer", "/bank/1/reviews/{in_review}", "item-review"),
@@ -90,7 +91,11 @@ STOPS = (
     Stop("reviewer", "/bank/1/items/{revised}", "item-discussed"),
     Stop("bank", "/bank/1/imports", "imports"),
     Stop("bank", "/bank/1/imports/{upload}", "import-mistakes"),
+    Stop("bank", "/bank/1/imports/{text_upload}", "import-text-list"),
     Stop("bank2", "/bank/1/batches/1", "batch"),
+    Stop("bank", "/bank/1/exports?state=approved&format=gift", "exports"),
+    Stop("bank2", "/bank/1/exports/{export}", "export-to-decide"),
+    Stop("bank", "/bank/1/exports/{exported}", "export-ready", until="a[download]"),
     Stop("bank", "/bank/1/coverage", "coverage"),
     Stop("bank", "/bank/1/enemies", "kept-apart-items"),
     Stop("bank", "/bank/1/ledger", "ledger"),
@@ -419,6 +424,17 @@ def _bank(made: BrowserContext, passes: Passes, names: dict[str, str]) -> None:
     request = passes.request(made, "bank")
     names["syllabus_upload"] = _upload(request, "/bank/syllabus/import", (CONTENT / "syllabus.xlsx").read_bytes())
     names["upload"] = _upload(request, "/bank/1/imports", _mistaken_items())
+    names["text_upload"] = _upload(request, "/bank/1/imports", TEXT_LIST.encode("gb18030"))
+    form: dict[str, str | float | bool] = {
+        "format": "xlsx",
+        "topic": "A-A",
+        "keys": "1",
+        "reason": "送区技能人才评价管理服务中心抽查",
+    }
+    for name in ("export", "exported"):
+        names[name] = post(request, "/bank/1/exports", form).rsplit("/", 1)[1]
+    post(passes.request(made, "bank2"), f"/bank/1/exports/{names['exported']}/decide", {"decision": "agree"})
+    request = passes.request(made, "bank")
     copy = request.get("/bank/1/blueprints/new?copy=1").text()
     fields = dict(re.findall(r'<input[^>]*name="([^"]+)"[^>]*value="([^"]*)"', copy))
     stored = post(request, "/bank/1/blueprints/save", {**fields, "name": "电工四级 20 题（修订）", "old": ""})
@@ -572,6 +588,17 @@ def _write(page: Page, item: dict[str, str], *, hand_in: bool) -> str:
         if answer.status >= 400:
             raise RuntimeError(f"item {number} was not handed in: {answer.status}")
     return number
+
+
+TEXT_LIST = """一、单选题
+1. 检修低压配电装置前，首先应当（　）。
+A. 停电、验电  B. 更换熔体  C. 清扫灰尘
+答案：A  难度：2
+2. 使用人字梯登高作业时，下列做法正确的是（　）。
+A. 站在最高一级  B. 骑坐移动梯子  C. 有人扶持
+二、判断题
+3. 在金属容器内作业应当使用安全电压照明。（√）
+"""
 
 
 def _mistaken_items() -> bytes:

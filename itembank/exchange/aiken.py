@@ -15,7 +15,7 @@ from itembank.exchange.figures import Figure
 from itembank.exchange.grid import Refused
 from itembank.exchange.item_row import Reading
 from itembank.exchange.item_sheet import SortedItems
-from itembank.exchange.outgoing import NO_FIGURES
+from itembank.exchange.outgoing import NO_FIGURES, Mark
 from itembank.exchange.texts import decode
 from itembank.exchange.writing import WritableItem
 from itembank.items import letter
@@ -107,7 +107,9 @@ def can_hold(item: WritableItem) -> bool:
     return item.body.kind != "multiple" and item.key is not None and len(item.key.correct) == 1
 
 
-def write_items(items: Iterable[WritableItem], *, now: dt.datetime, figures: Mapping[str, Figure] = NO_FIGURES) -> bytes:
+def write_items(
+    items: Iterable[WritableItem], *, now: dt.datetime, figures: Mapping[str, Figure] = NO_FIGURES, mark: Mark | None = None
+) -> bytes:
     """Items as Aiken in UTF-8. What the format cannot hold is left out or flattened: `formats.losses` tells."""
     lines: list[str] = []
     for item in items:

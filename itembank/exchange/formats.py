@@ -4,42 +4,41 @@
     found.read(data, Reading(), figures)       # SortedItems; never raises for what is in the file
     found.write(items, now=now, figures=...)   # bytes; `losses` says beforehand what will not be in them
 
-Another format: one module with `sort_items` and `write_items`, one `Format` here, one line in `detect`.
+Another format: one module with `sort_items` and `write_items`, one `Format` here, one line in `detection`.
 """
 
 import datetime as dt
-import re
-import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from io import BytesIO
-from typing import Final, Protocol
+from importlib import import_module
+from typing import Any, Final, Protocol
 
 from itembank import markup
 from itembank.errors import Message, msg
-from itembank.exchange import aiken, gift, moodle, qti, textlist, xlsx
-from itembank.exchange.docx import DOCUMENT
+from itembank.exchange import aiken, gift, xlsx
 from itembank.exchange.figures import Figure
 from itembank.exchange.item_columns import HEADERS
 from itembank.exchange.item_row import Reading
 from itembank.exchange.item_sheet import SortedItems
 from itembank.exchange.mistakes import RowError, shorten
-from itembank.exchange.ooxml import DAMAGED
-from itembank.exchange.outgoing import NO_FIGURES, rationale_of
-from itembank.exchange.texts import beginning
+from itembank.exchange.outgoing import NO_FIGURES, Mark, rationale_of
 from itembank.exchange.writing import WritableItem
 from itembank.items import CHOICE_KINDS, KINDS
 
 Reader = Callable[[bytes, Reading, Mapping[str, bytes] | None], SortedItems]
 _FIELDS: Final = ("topic", "difficulty", "source", "rationale", "reference", "fixed_order")
-_LOOKED_AT: Final = 200_000
 
 
 class Writer(Protocol):
-    """Items -> a file. ``figures``: the pictures at hand, by digest."""
+    """Items -> a file. ``figures``: the pictures at hand, by digest. ``mark``: who had it made, for formats that can hold it."""
 
     def __call__(  # noqa: D102
-        self, items: Iterable[WritableItem], *, now: dt.datetime, figures: Mapping[str, Figure] = NO_FIGURES
+        self,
+        items: Iterable[WritableItem],
+        *,
+        now: dt.datetime,
+        figures: Mapping[str, Figure] = NO_FIGURES,
+        mark: Mark | None = None,
     ) -> bytes: ...
 
 
@@ -48,6 +47,7 @@ class Holds:
     """What a format can carry. ``pictures``: inside the file; else they are only named and delivered beside it.
 
     ``without_key``: kinds that can be written without their key. ``formatting``: more than one line of text with indices.
+    ``mark``: who exported it, when and why.
     """
 
     kinds: frozenset[str] = frozenset(CHOICE_KINDS)
@@ -55,6 +55,7 @@ class Holds:
     without_key: frozenset[str] = frozenset(CHOICE_KINDS)
     pictures: bool = True
     formatting: bool = True
+    mark: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +86,28 @@ class Format:
             found.append(msg("It holds plain lines only: tables, emphasis and line breaks are lost."))
         if not self.holds.pictures:
             found.append(msg("Pictures are only named in it and must be delivered beside it."))
+        if not self.holds.mark:
+            found.append(msg("It cannot hold a mark that says who exported it."))
         return tuple(found)
 
+    def can_hold(self, item: WritableItem) -> bool:
+        """Whether the item can be in such a file at all; `losses` says what of it is lost."""
+        return _left_out(self.holds, item) is None
 
-def _write_sheet(items: Iterable[WritableItem], *, now: dt.datetime, figures: Mapping[str, Figure] = NO_FIGURES) -> bytes:
-    return xlsx.write_items(items, now=now)
+
+def _write_sheet(
+    items: Iterable[WritableItem], *, now: dt.datetime, figures: Mapping[str, Figure] = NO_FIGURES, mark: Mark | None = None
+) -> bytes:
+    return xlsx.write_items(items, now=now, mark=mark)
+
+
+def _later(module: str, name: str) -> Callable[..., Any]:
+    """A function of a module that loads the XML library: with the first such file, not when a server starts."""
+
+    def call(*args: Any, **more: Any) -> Any:
+        return getattr(import_module(f"itembank.exchange.{module}"), name)(*args, **more)
+
+    return call
 
 
 _ROW: Final = msg("Row of the sheet")
@@ -107,7 +125,7 @@ FORMATS: Final[dict[str, Format]] = {
             _ROW,
             xlsx.sort_items,
             _write_sheet,
-            Holds(pictures=False),
+            Holds(kinds=frozenset(KINDS), pictures=False),
         ),
         Format(
             "qti_package",
@@ -115,8 +133,8 @@ FORMATS: Final[dict[str, Format]] = {
             (".zip",),
             "application/zip",
             _QUESTION,
-            qti.sort_items,
-            qti.write_package,
+            _later("qti", "sort_items"),
+            _later("qti", "write_package"),
         ),
         Format(
             "qti_item",
@@ -124,8 +142,8 @@ FORMATS: Final[dict[str, Format]] = {
             (".xml",),
             "application/xml",
             _QUESTION,
-            qti.sort_items,
-            qti.write_item,
+            _later("qti", "sort_items"),
+            _later("qti", "write_item"),
             one_item=True,
         ),
         Format(
@@ -134,8 +152,8 @@ FORMATS: Final[dict[str, Format]] = {
             (".xml",),
             "application/xml",
             _QUESTION,
-            moodle.sort_items,
-            moodle.write_items,
+            _later("moodle", "sort_items"),
+            _later("moodle", "write_items"),
         ),
         Format(
             "gift",
@@ -161,6 +179,7 @@ FORMATS: Final[dict[str, Format]] = {
                 without_key=frozenset(),
                 pictures=False,
                 formatting=False,
+                mark=False,
             ),
         ),
         Format(
@@ -169,66 +188,18 @@ FORMATS: Final[dict[str, Format]] = {
             (".docx", ".txt"),
             "text/plain; charset=utf-8",
             _LINE,
-            textlist.sort_items,
+            _later("textlist", "sort_items"),
             None,
+            Holds(fields=frozenset(_FIELDS) - {"fixed_order"}),
         ),
     )
 }
 
 
-# --- recognising --------------------------------------------------------------------------------------------------------
-
-_ROOT: Final = re.compile(r"\A(?>(?>\s+|<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^>\[]*>)*)<(?:[\w.-]+:)?([\w.-]+)", re.DOTALL)
-_ROOTS: Final = {"quiz": "moodle", "assessmentItem": "qti_item", "qti-assessment-item": "qti_item"}
-_JSON: Final = re.compile(r"\s*[\[{][\s{]*\"")
-_AIKEN: Final = re.compile(r"^[A-Z][.)] [^\n]*\n\s*ANSWER: ?[A-Z]\s*$", re.MULTILINE)
-_GIFT: Final = re.compile(r"(?:^|[^\\])\{\s*(?:[=~#]|T\b|TRUE\b|F\b|FALSE\b|\})", re.MULTILINE)
-_TEXT_LIST: Final = re.compile(
-    r"^[ \t\u3000]{0,20}(?:\d{1,4} ?[.．、)）]|[（(]? ?[AＡ] ?[.．、)）:：])|答案|[（(][ \t]*[A-H√×][ \t]*[)）]", re.MULTILINE
-)
-
-
 def detect(data: bytes, file_name: str) -> Format | None:
     """The format of a file, by its content; the name decides only between spreadsheet text and other text."""
-    code = _detect(data, file_name.lower())
+    code: str | None = _later("detection", "code_of")(data, file_name.lower())
     return FORMATS[code] if code is not None else None
-
-
-def _detect(data: bytes, name: str) -> str | None:
-    if data[:2] == b"PK":
-        return _kind_of_archive(data)
-    if data[:4] == b"\xd0\xcf\x11\xe0":
-        return "xlsx" if not name.endswith(".doc") else None
-    text = beginning(data, _LOOKED_AT)
-    return None if text is None else _kind_of_text(text, name)
-
-
-def _kind_of_text(text: str, name: str) -> str | None:
-    if text.lstrip().startswith("<"):
-        root = _ROOT.match(text)
-        return _ROOTS.get(root[1]) if root is not None else None
-    if name.endswith((".csv", ".tsv")):
-        return "xlsx"
-    if _JSON.match(text):
-        return None
-    if name.endswith(".gift") or "\n$CATEGORY:" in f"\n{text}" or (_GIFT.search(text) and "}" in text):
-        return "gift"
-    if _AIKEN.search(text):
-        return "aiken"
-    return "textlist" if _TEXT_LIST.search(text) else None
-
-
-def _kind_of_archive(data: bytes) -> str | None:
-    try:
-        with zipfile.ZipFile(BytesIO(data)) as archive:
-            names = archive.namelist()
-    except DAMAGED:
-        return None
-    if DOCUMENT in names:
-        return "textlist"
-    if "xl/workbook.xml" in names or "content.xml" in names:
-        return "xlsx"
-    return "qti_package" if any(name.lower().endswith(".xml") for name in names) else None
 
 
 # --- what an export loses -----------------------------------------------------------------------------------------------
@@ -243,14 +214,21 @@ def losses(found: Format, items: Iterable[WritableItem], figures: Mapping[str, F
     return listing
 
 
+def _left_out(holds: Holds, item: WritableItem) -> Message | None:
+    kind = item.body.kind
+    if kind not in holds.kinds or (item.key is not None and len(item.key.correct) > 1 and "multiple" not in holds.kinds):
+        return msg("The item is left out: the format has no such kind.")
+    if item.key is None and kind not in holds.without_key:
+        return msg("The item is left out: the format cannot hold it without its key.")
+    return None
+
+
 def _lost(holds: Holds, item: WritableItem, figures: Mapping[str, Figure]) -> Iterable[tuple[Message, Message]]:
     other = msg("Choose another format if it matters.")
     kind = item.body.kind
-    if kind not in holds.kinds or (item.key is not None and len(item.key.correct) > 1 and "multiple" not in holds.kinds):
-        yield msg("The item is left out: the format has no such kind."), other
-        return
-    if item.key is None and kind not in holds.without_key:
-        yield msg("The item is left out: the format cannot hold it without its key."), other
+    left_out = _left_out(holds, item)
+    if left_out is not None:
+        yield left_out, other
         return
     filled = {
         "topic": item.topic_code,

@@ -21,7 +21,7 @@ from itembank.exchange.grid import Refused
 from itembank.exchange.item_row import Reading
 from itembank.exchange.item_sheet import SortedItems
 from itembank.exchange.labels import labels_of, read_labels, says_yes
-from itembank.exchange.outgoing import NO_FIGURES, file_name, is_correct, one_line, rationale_of, with_sources
+from itembank.exchange.outgoing import NO_FIGURES, Mark, file_name, is_correct, one_line, rationale_of, with_sources
 from itembank.exchange.texts import automatic_html, decode
 from itembank.exchange.writing import WritableItem
 from itembank.items import FALSE, KINDS, TRUE
@@ -226,9 +226,11 @@ def _unsupported(kind: str, text: str) -> Unfit:
 # --- out ----------------------------------------------------------------------------------------------------------------
 
 
-def write_items(items: Iterable[WritableItem], *, now: dt.datetime, figures: Mapping[str, Figure] = NO_FIGURES) -> bytes:
+def write_items(
+    items: Iterable[WritableItem], *, now: dt.datetime, figures: Mapping[str, Figure] = NO_FIGURES, mark: Mark | None = None
+) -> bytes:
     """Items as GIFT in UTF-8. A true/false item without its key cannot be written and is left out (`formats.losses`)."""
-    lines = [f"// {now:%Y-%m-%d %H:%M}", ""]
+    lines = [f"// {now:%Y-%m-%d %H:%M}", *(f"// {one_line(line)}" for line in (mark.lines if mark else ())), ""]
     category = ""
     for item in items:
         if item.key is None and KINDS[item.body.kind].fixed_options:
@@ -236,12 +238,12 @@ def write_items(items: Iterable[WritableItem], *, now: dt.datetime, figures: Map
         if item.topic_code != category:
             category = item.topic_code
             lines += [f"{_COURSE}{one_line(category)}", ""]
-        lines += [*_written(item, figures), ""]
+        lines += [*_written(item, figures, mark), ""]
     return "\n".join(lines).encode()
 
 
-def _written(item: WritableItem, figures: Mapping[str, Figure]) -> Iterator[str]:
-    marks = [f"[tag:{_wrap(label)}]" for label in labels_of(item)]
+def _written(item: WritableItem, figures: Mapping[str, Figure], mark: Mark | None) -> Iterator[str]:
+    marks = [f"[tag:{_wrap(label)}]" for label in (*labels_of(item), *([mark.label] if mark else []))]
     if item.reference:
         marks.insert(0, f"[id:{_wrap(item.reference)}]")
     if marks:
@@ -261,8 +263,8 @@ def _written(item: WritableItem, figures: Mapping[str, Figure]) -> Iterator[str]
         for option in item.body.options:
             correct = is_correct(item, option.id)
             share = f"{100 / right:.5f}".rstrip("0").rstrip(".") if correct else "-100"
-            mark = f"~%{share}%" if several else "=" if correct else "~"
-            yield f"\t{mark}{text(option.html)}"
+            sign = f"~%{share}%" if several else "=" if correct else "~"
+            yield f"\t{sign}{text(option.html)}"
     if rationale_of(item):
         yield f"\t####{text(rationale_of(item))}"
     yield "}"

@@ -1,12 +1,14 @@
 """Bytes of a spreadsheet or CSV file -> a grid of cell texts, with remarks on cells that are not plainly text.
 
-XLSX, XLS and ODS by python-calamine; CSV in UTF-8 or GB18030. Nothing is guessed silently: a number in a text cell, a date
-that a spreadsheet made of ``1-2``, a formula or an error value is remarked, so that the reader of the sheet decides.
+XLSX, XLS and ODS by python-calamine; CSV in UTF-8, GB18030 or UTF-16 with its mark. Nothing is guessed silently: a number in a
+text cell, a date that a spreadsheet made of ``1-2``, a formula or an error value is remarked, so that the reader of the sheet
+decides.
 """
 
 import csv
 import datetime as dt
 import io
+import itertools
 import zipfile
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -87,7 +89,7 @@ def read_grids(data: bytes, limits: Limits = NO_LIMITS_EXCEEDED) -> list[Grid]:
     if not limits.legacy and is_legacy(data):
         raise _refused(msg("Files of type .xls and .ods are not taken here."), msg("Save it as .xlsx and upload that."))
     is_workbook = data[:4] in {b"PK\x03\x04", b"\xd0\xcf\x11\xe0"}
-    grids = _read_workbook(data, limits) if is_workbook else [_read_csv(data)]
+    grids = _read_workbook(data, limits) if is_workbook else [_read_csv(data, limits)]
     grids = [grid for grid in grids if any(any(cell.strip() for cell in row) for row in grid.rows)]
     if not grids:
         raise _refused(msg("The file is empty."), msg("Fill in the template and upload it again."))
@@ -198,19 +200,22 @@ def _cell_text(value: object, place: Place, oddities: dict[Place, Oddity]) -> st
     return ""
 
 
-def _read_csv(data: bytes) -> Grid:
+def _read_csv(data: bytes, limits: Limits) -> Grid:
     text = _decode(data)
     first = text.split("\n", 1)[0]
     delimiter = max(",\t;", key=first.count)
     try:
-        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+        rows = list(itertools.islice(reader, limits.rows))
+        _check_extent("CSV", len(rows) + sum(1 for _ in reader), 0, limits)  # counted, not kept
     except csv.Error:
         raise _refused(msg("The file cannot be read as CSV."), msg("Save it as .xlsx and upload that.")) from None
     return Grid("CSV", [[storable(cell) for cell in row] for row in rows])
 
 
 def _decode(data: bytes) -> str:
-    for encoding in ("utf-8-sig", "gb18030"):
+    marked = data[:2] in {b"\xff\xfe", b"\xfe\xff"}  # what spreadsheets call Unicode text
+    for encoding in ("utf-16",) if marked else ("utf-8-sig", "gb18030"):
         try:
             text = data.decode(encoding)
         except UnicodeDecodeError:

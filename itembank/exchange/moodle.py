@@ -21,8 +21,8 @@ from itembank.exchange.item_row import Reading
 from itembank.exchange.item_sheet import SortedItems
 from itembank.exchange.labels import labels_of, read_labels
 from itembank.exchange.mistakes import file_error
-from itembank.exchange.outgoing import NO_FIGURES, file_name, is_correct, rationale_of, title_of, with_sources
-from itembank.exchange.safe_xml import attribute, child, children, inner_html, name_of, parse, text_of
+from itembank.exchange.outgoing import NO_FIGURES, Mark, file_name, is_correct, rationale_of, title_of, with_sources
+from itembank.exchange.safe_xml import as_comment, attribute, child, children, inner_html, name_of, parse, text_of
 from itembank.exchange.texts import automatic_html, check_size
 from itembank.exchange.writing import WritableItem
 from itembank.items import FALSE, KINDS, TRUE, letter
@@ -152,22 +152,25 @@ def _weight(answer: etree._Element) -> float:
 # --- out ----------------------------------------------------------------------------------------------------------------
 
 
-def write_items(items: Iterable[WritableItem], *, now: dt.datetime, figures: Mapping[str, Figure] = NO_FIGURES) -> bytes:
+def write_items(
+    items: Iterable[WritableItem], *, now: dt.datetime, figures: Mapping[str, Figure] = NO_FIGURES, mark: Mark | None = None
+) -> bytes:
     """Items as Moodle XML; ``figures`` are the pictures by digest, one that is not there is only named."""
     quiz = etree.Element("quiz")
-    quiz.append(etree.Comment(f" {now:%Y-%m-%d %H:%M} "))
+    for line in (f"{now:%Y-%m-%d %H:%M}", *(mark.lines if mark else ())):
+        quiz.append(etree.Comment(f" {as_comment(line)} "))
     category = ""
     for item in items:
         if item.topic_code != category:
             category = item.topic_code
             head = etree.SubElement(quiz, "question", type="category")
             _text(etree.SubElement(head, "category"), f"$course$/top/{category}")
-        _write(quiz, item, figures)
+        _write(quiz, item, figures, mark)
     written: bytes = etree.tostring(quiz, encoding="UTF-8", xml_declaration=True)
     return written + b"\n"
 
 
-def _write(quiz: etree._Element, item: WritableItem, figures: Mapping[str, Figure]) -> None:
+def _write(quiz: etree._Element, item: WritableItem, figures: Mapping[str, Figure], mark: Mark | None) -> None:
     fixed = bool(KINDS[item.body.kind].fixed_options)
     question = etree.SubElement(quiz, "question", type="truefalse" if fixed else "multichoice")
     _text(etree.SubElement(question, "name"), item.reference or title_of(item))
@@ -184,7 +187,7 @@ def _write(quiz: etree._Element, item: WritableItem, figures: Mapping[str, Figur
     else:
         _write_choice(question, item, figures)
     tags = etree.SubElement(question, "tags")
-    for label in labels_of(item, _LABELS):
+    for label in (*labels_of(item, _LABELS), *([mark.label] if mark else [])):
         _text(etree.SubElement(tags, "tag"), label)
 
 

@@ -137,14 +137,24 @@ def _read_cells(archive: zipfile.ZipFile, path: str, extra: Extra) -> None:
 
 
 def _cells(archive: zipfile.ZipFile, path: str) -> Iterator[tuple[Place, etree._Element]]:
-    """Every cell of a sheet, forgotten after use: a sheet may be large."""
+    """Every cell of a sheet; rows are forgotten after use: a sheet may be large."""
     with archive.open(path) as stream:
-        parser = etree.iterparse(stream, tag=f"{_ANY}c", resolve_entities=False, no_network=True)
-        for _, cell in parser:
-            place = _place(cell.get("r", ""))
+        parser = etree.iterparse(stream, tag=(f"{_ANY}c", f"{_ANY}row"), resolve_entities=False, no_network=True)
+        for _, element in parser:
+            if etree.QName(element).localname == "row":
+                _forget(element)
+                continue
+            place = _place(element.get("r", ""))
             if place is not None:
-                yield place, cell
-            cell.clear()
+                yield place, element
+
+
+def _forget(row: etree._Element) -> None:
+    """Free a row and those before it."""
+    row.clear()
+    parent = row.getparent()
+    while parent is not None and row.getprevious() is not None:
+        del parent[0]
 
 
 def _place(reference: str) -> Place | None:

@@ -1,7 +1,8 @@
-"""What all writers share: pictures by file name, a short name for an item, keys as weights."""
+"""What all writers share: pictures by file name, a short name for an item, keys as weights, the mark of an export."""
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from itembank import markup
@@ -17,6 +18,20 @@ _EXTENSIONS: Final = {
     "image/svg+xml": ".svg",
 }
 NO_FIGURES: Final[Mapping[str, Figure]] = {}
+MARK_LABEL: Final = "导出"
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Who had a file made, when and why. ``short`` (one line) is written beside every item, ``lines`` at the head of the file."""
+
+    short: str
+    lines: tuple[str, ...]
+
+    @property
+    def label(self) -> str:
+        """As a tag, which readers of this product pass over."""
+        return f"{MARK_LABEL}:{self.short}"
 
 
 def file_name(digest: str, figures: Mapping[str, Figure]) -> str:

@@ -12,7 +12,7 @@ from lxml import etree
 
 from itembank import markup
 from itembank.exchange.figures import Figure
-from itembank.exchange.outgoing import NO_FIGURES, file_name, is_correct, rationale_of, title_of, with_sources
+from itembank.exchange.outgoing import NO_FIGURES, Mark, file_name, is_correct, rationale_of, title_of, with_sources
 from itembank.exchange.qti_item import RATIONALE
 from itembank.exchange.writing import WritableItem
 from itembank.items import KINDS, letter
@@ -29,7 +29,9 @@ DIFFICULTIES: Final = {word: str(n) for n, word in enumerate(("very easy", "easy
 _STEPS: Final = {n: word for word, n in DIFFICULTIES.items()}
 
 
-def write_item(items: Iterable[WritableItem], *, now: dt.datetime, figures: Mapping[str, Figure] = NO_FIGURES) -> bytes:
+def write_item(
+    items: Iterable[WritableItem], *, now: dt.datetime, figures: Mapping[str, Figure] = NO_FIGURES, mark: Mark | None = None
+) -> bytes:
     """One item as QTI 3.0 XML with its pictures inside. Raises ValueError unless there is exactly one: see `write_package`."""
     (item,) = items
 
@@ -37,15 +39,22 @@ def write_item(items: Iterable[WritableItem], *, now: dt.datetime, figures: Mapp
         figure = figures.get(digest)
         return f"media:{digest}" if figure is None else f"data:{figure.type};base64,{base64.b64encode(figure.data).decode()}"
 
-    return _item_xml(item, "item-1", source)
+    return _item_xml(item, "item-1", source, mark)
 
 
-def write_package(items: Iterable[WritableItem], *, now: dt.datetime, figures: Mapping[str, Figure] = NO_FIGURES) -> bytes:
+def write_package(
+    items: Iterable[WritableItem], *, now: dt.datetime, figures: Mapping[str, Figure] = NO_FIGURES, mark: Mark | None = None
+) -> bytes:
     """Items as a QTI 3.0 content package; the pictures used lie in ``media/``. The same items and time give the same bytes."""
     manifest = etree.Element(f"{{{_CP}}}manifest", nsmap={None: _CP, "lom": _LOM}, identifier=f"jikao-{now:%Y%m%d%H%M%S}")
     head = _sub(manifest, "metadata")
     _sub(head, "schema").text = "QTI Package"
     _sub(head, "schemaversion").text = "3.0.0"
+    if mark is not None:
+        annotation = _lom(etree.SubElement(head, f"{{{_LOM}}}lom"), "annotation")
+        _lom(annotation, "entity").text = mark.short
+        _lom(annotation, "date", "dateTime").text = f"{now:%Y-%m-%dT%H:%M:%S%z}"
+        _lom(annotation, "description", "string").text = "\n".join(mark.lines)
     _sub(manifest, "organizations")
     resources = _sub(manifest, "resources")
     out = io.BytesIO()
@@ -55,7 +64,12 @@ def write_package(items: Iterable[WritableItem], *, now: dt.datetime, figures: M
             name = f"item-{n:05}"
             media = sorted(item.body.media | markup.media_of(rationale_of(item)))
             used.update(media)
-            _add(archive, f"items/{name}.xml", _item_xml(item, name, lambda digest: _media_path(digest, figures, up=True)), now)
+            _add(
+                archive,
+                f"items/{name}.xml",
+                _item_xml(item, name, lambda digest: _media_path(digest, figures, up=True), mark),
+                now,
+            )
             _add_resource(resources, name, item, [_media_path(digest, figures) for digest in media if digest in figures])
         for digest in sorted(used & figures.keys()):
             _add(archive, _media_path(digest, figures), figures[digest].data, now)
@@ -106,7 +120,7 @@ def _sub(parent: etree._Element, name: str, **attributes: str) -> etree._Element
     return etree.SubElement(parent, f"{{{etree.QName(parent).namespace}}}{name}", **attributes)
 
 
-def _item_xml(item: WritableItem, identifier: str, source: Callable[[str], str]) -> bytes:
+def _item_xml(item: WritableItem, identifier: str, source: Callable[[str], str], mark: Mark | None) -> bytes:
     several = item.body.kind == "multiple"
     root = etree.Element(f"{{{_QTI}}}qti-assessment-item", nsmap={None: _QTI}, identifier=identifier, title=title_of(item))
     root.set("adaptive", "false")
@@ -116,7 +130,7 @@ def _item_xml(item: WritableItem, identifier: str, source: Callable[[str], str])
     _declare(root, item, several)
     body = _sub(root, "qti-item-body")
     stem = _filled(body, "div", with_sources(item.body.stem_html, source))
-    for name, text in _own_data(item).items():
+    for name, text in _own_data(item, mark).items():
         stem.set(f"data-jikao-{name}", text)
     fixed = item.body.fixed_order or bool(KINDS[item.body.kind].fixed_options)
     interaction = _sub(body, "qti-choice-interaction")
@@ -152,13 +166,14 @@ def _declare(root: etree._Element, item: WritableItem, several: bool) -> None:
         feedback.set("base-type", "identifier")
 
 
-def _own_data(item: WritableItem) -> dict[str, str]:
+def _own_data(item: WritableItem, mark: Mark | None) -> dict[str, str]:
     texts = {
         "kind": item.body.kind,
         "topic": item.topic_code,
         "difficulty": str(item.difficulty or ""),
         "source": item.source,
         "reference": item.reference,
+        "export": mark.short if mark is not None else "",
     }
     return {name: text for name, text in texts.items() if text}
 

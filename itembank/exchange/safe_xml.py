@@ -70,3 +70,8 @@ def inner_html(element: etree._Element) -> str:
             one.text = ""  # so that it is written with an end tag
     inside = (str(etree.tostring(one, encoding="unicode")) for one in element)
     return escape(element.text or "", quote=False) + "".join(inside)
+
+
+def as_comment(text: str) -> str:
+    """A text as it may stand in a comment: one line without double hyphens."""
+    return " ".join(text.split()).replace("--", "- -").rstrip("-")

@@ -25,8 +25,8 @@ _WIDTHS: Final = {"stem": 60, "kind": 12, "topic": 14, "source": 30, "rationale"
 class Book:
     """A workbook with the two formats everything is written in."""
 
-    def __init__(self, book: "xlsxwriter.Workbook") -> None:
-        self.book = book
+    def __init__(self, book: "xlsxwriter.Workbook", now: dt.datetime) -> None:
+        self.book, self.now = book, now.replace(tzinfo=None)
         self.text: Format = book.add_format({"num_format": "@", "text_wrap": True, "valign": "top"})
         self.guarded: Format = book.add_format({"num_format": "@", "text_wrap": True, "valign": "top", "quote_prefix": True})
         self.head: Format = book.add_format({"num_format": "@", "bold": True, "bg_color": "#DCE6F1", "border": 1})
@@ -45,8 +45,9 @@ def workbook(out: io.BytesIO, now: dt.datetime) -> Iterator[Book]:
     import xlsxwriter  # with the first file, not at start-up
 
     book = xlsxwriter.Workbook(out, {"in_memory": True})
-    book.set_properties({"created": now.replace(tzinfo=None)})
-    yield Book(book)
+    made = Book(book, now)
+    book.set_properties({"created": made.now})
+    yield made
     book.close()
 
 
@@ -56,11 +57,11 @@ def item_fields(options: int, prompts: int = 0, further: Iterable[str] = ()) -> 
     return [*fields, "rationale", "reference", *PROMPT_FIELDS[:prompts], *further]
 
 
-def item_sheet(book: Book, name: str, fields: Sequence[str]) -> "Worksheet":
-    """A sheet with these columns and their headers."""
+def item_sheet(book: Book, name: str, fields: Sequence[str], headers: Sequence[str] = ()) -> "Worksheet":
+    """A sheet with these columns; ``headers`` where they are not those of exports."""
     sheet = book.book.add_worksheet(name)
     for column, field_name in enumerate(fields):
         sheet.set_column(column, column, _WIDTHS.get(field_name, 18), book.text)
-    book.write_row(sheet, 0, [HEADERS[field_name][0] for field_name in fields], book.head)
+    book.write_row(sheet, 0, headers or [HEADERS[field_name][0] for field_name in fields], book.head)
     sheet.freeze_panes(1, 0)
     return sheet

@@ -3,14 +3,19 @@
 import datetime as dt
 import io
 from collections.abc import Iterable, Iterator
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from itembank.exchange import cells, item_answers
 from itembank.exchange.item_columns import OPTION_FIELDS, PROMPT_FIELDS
 from itembank.exchange.syllabus_sheet import COUNT_LABEL, LABELS, LEAF_HEADERS, LEVEL_HEADERS, LEVELS, TITLE
-from itembank.exchange.workbooks import FURTHER, OPTIONS_WRITTEN, item_fields, item_sheet, workbook
+from itembank.exchange.workbooks import FURTHER, OPTIONS_WRITTEN, Book, item_fields, item_sheet, workbook
 from itembank.items import KINDS, TRUE, Answer, ItemBody, ItemKeyData
 from itembank.syllabus import Area, Syllabus, walk_areas, walk_leaves
+
+if TYPE_CHECKING:
+    from xlsxwriter.worksheet import Worksheet
+
+    from itembank.exchange.outgoing import Mark
 
 
 class WritableItem(Protocol):
@@ -30,11 +35,12 @@ class WritableItem(Protocol):
     def reference(self) -> str: ...  # noqa: D102
 
 
-def write_items(items: Iterable[WritableItem], *, now: dt.datetime) -> bytes:
+def write_items(items: Iterable[WritableItem], *, now: dt.datetime, mark: "Mark | None" = None) -> bytes:
     """Items as XLSX in the template's columns (as many options as an item has; what only some kinds have, where one has it).
 
     Read back, they are the same. Pictures appear as ``[图:DIGEST]``; the caller delivers the files beside it, named by digest.
-    The questions of a set are to come one after the other: its text stands in the first row.
+    The questions of a set are to come one after the other: its text stands in the first row. A mark stands in a last column of
+    every row, in the footer of every printed page, in the properties and on a sheet of its own; readers pass over it.
     """
     rows = list(_rows(items))
     used = {name for texts in rows for name, text in texts.items() if text}
@@ -45,8 +51,21 @@ def write_items(items: Iterable[WritableItem], *, now: dt.datetime) -> bytes:
     with workbook(out, now) as book:
         sheet = item_sheet(book, "试题", fields)
         for row, texts in enumerate(rows, 1):
-            book.write_row(sheet, row, [texts.get(name, "") for name in fields])
+            book.write_row(sheet, row, [*(texts.get(name, "") for name in fields), mark.short if mark else ""])
+        if mark is not None:
+            _write_mark(book, sheet, len(fields), mark)
     return out.getvalue()
+
+
+def _write_mark(book: Book, sheet: "Worksheet", column: int, mark: "Mark") -> None:
+    sheet.write_string(0, column, "导出标记", book.head)
+    sheet.set_column(column, column, 24, book.text)
+    sheet.set_footer("&C&8" + mark.short.replace("&", "&&")[:200])
+    book.book.set_properties({"created": book.now, "subject": mark.short, "comments": "\n".join(mark.lines)})
+    about = book.book.add_worksheet("导出说明")
+    about.set_column(0, 0, 100, book.text)
+    for row, line in enumerate(mark.lines):
+        book.write_row(about, row, [line])
 
 
 def _rows(items: Iterable[WritableItem]) -> Iterator[dict[str, str]]:

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from itembank.exchange.figures import Figure
-from itembank.exchange.grid import Limits, Refused, read_grids
+from itembank.exchange.grid import Grid, Limits, Refused, read_grids
 from itembank.exchange.item_row import BY_KEY, ImportedItem, Reading
 from itembank.exchange.item_sheet import SortedItems, sort_rows
 from itembank.exchange.mistakes import RowError
 from itembank.exchange.syllabus_sheet import ParsedSyllabus, read_sheet
-from itembank.exchange.template import write_template
+from itembank.exchange.template import forget_examples, write_template
 from itembank.exchange.writing import write_items, write_syllabus
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "SortedItems",
     "read_items",
     "read_syllabus",
+    "sort_grids",
     "sort_items",
     "write_items",
     "write_syllabus",
@@ -52,6 +53,12 @@ def sort_items(data: bytes, how: Reading = _TEMPLATE, figures: Mapping[str, byte
         grids = read_grids(data, how.limits)
     except Refused as refused:
         return SortedItems((), {}, (refused.mistake,), ())
+    return sort_grids(grids, how, figures)
+
+
+def sort_grids(grids: list[Grid], how: Reading = _TEMPLATE, figures: Mapping[str, bytes] | None = None) -> SortedItems:
+    """The same from sheets already read, which it may change. The template's example rows are passed over."""
+    forget_examples(grids)
     return sort_rows(grids, how, figures or {})
 
 

@@ -33,6 +33,7 @@ ACTIONS: Mapping[str, frozenset[str]] = {
         "task.assign": "bank_manager",
         "item.import": "bank_manager",
         "item.export": "bank_manager",
+        "item.export_decide": "bank_manager",
         "syllabus.import": "bank_manager",
         "blueprint.write": "bank_manager",
         "paper.read": "bank_manager supervisor",

@@ -1,11 +1,11 @@
 """Figures: taken in by upload, stored under their digest, shown to staff only, and only where they belong."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
 
 from sqlmodel import Session, select
 
-from itembank.exchange.figures import Figure, read_figure
+from itembank.exchange import safe_figures
+from itembank.exchange.figures import Figure
 from itembank.items import ItemBody
 from itembank.lifecycle import add_media
 from itembank.markup import media_of
@@ -17,55 +17,12 @@ from server.bank.tables import FigureUpload
 from server.errors import FieldError, Invalid, NotFound
 from server.pages import _
 
-if TYPE_CHECKING:
-    from lxml import etree
-
-LARGEST: Final = 2_000_000
-_FORBIDDEN: Final = frozenset({"script", "foreignObject", "iframe", "object", "embed", "audio", "video", "handler", "listener"})
-
-
-def svg_is_plain(data: bytes) -> bool:
-    """Whether an SVG draws and does nothing else: no scripts, no event handlers, nothing fetched from elsewhere."""
-    from lxml import etree  # with the first SVG, not at start-up
-
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
-    try:
-        root = etree.fromstring(data, parser)
-    except (etree.XMLSyntaxError, ValueError):
-        return False
-    return root.getroottree().docinfo.internalDTD is None and all(_element_is_plain(element) for element in root.iter())
-
-
-def _element_is_plain(element: "etree._Element") -> bool:
-    from lxml import etree
-
-    if not isinstance(element.tag, str):
-        return element.tag is etree.Comment
-    if etree.QName(element).localname in _FORBIDDEN:
-        return False
-    for name, value in element.attrib.items():
-        local, text = etree.QName(name).localname.lower(), str(value).strip().lower()
-        if local.startswith("on") or "javascript:" in text:
-            return False
-        if local in {"href", "src"} and not text.startswith(("#", "data:image/png", "data:image/jpeg")):
-            return False
-        if "url(" in text and "url(#" not in text.replace(" ", "").replace("'", "").replace('"', ""):
-            return False
-    content = (element.text or "").lower()
-    return not (etree.QName(element).localname == "style" and ("@import" in content or "url(" in content))
-
-
-def read_safe_figure(data: bytes) -> Figure | None:
-    """The figure, or None where it is no SVG, PNG, JPEG, GIF or WebP, too large, or an SVG that does more than draw."""
-    figure = read_figure(data) if len(data) <= LARGEST else None
-    if figure is None or (figure.type == "image/svg+xml" and not svg_is_plain(data)):
-        return None
-    return figure
+LARGEST = safe_figures.LARGEST
 
 
 def take(db: Session, who: Staff, data: bytes, *, now: datetime) -> Figure:
     """Store an uploaded figure. Raises `Invalid` for one that cannot be shown safely."""
-    figure = read_safe_figure(data)
+    figure = safe_figures.read_safe_figure(data)
     if figure is None:
         message = _(
             "The figure is not a plain SVG, PNG, JPEG, GIF or WebP of at most 2 MB. An SVG must not contain scripts or links."

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request, Response
 
 from itembank.pool import load_topics
-from server.bank import banks, coverage_view, my_work, overview, runway_view, syllabus_view
+from server.bank import banks, coverage_view, export_view, my_work, overview, runway_view, syllabus_view
 from server.bank.ledger_view import ledger_page
 from server.bank.scope import BankReader, SyllabusImporter, own_bank
 from server.bank.shortage_words import Sentences, tasks_of
@@ -92,6 +92,7 @@ def home(request: Request, db: ReadDb, who: BankReader, bank_id: int) -> Respons
         thin=[row for row in topics if row.short],
         waiting=overview.waiting_counts(db, bank),
         work=my_work.work_of(db, who, bank, now=request.app.state.clock.now()),
+        exports_waiting=export_view.waiting(db, bank, request.app.state.clock.now()),
         runways=runway_view.runways(db, bank),
         sentences=Sentences(load_topics(db, bank)),
         tasks=tasks_of(bank),

@@ -1,4 +1,4 @@
-"""The list of items: filters, one page of rows, and the rows of an export. No statement here reads a key but the export's."""
+"""The list of items: filters, one page of rows, what an export would take. No statement here reads a key."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,12 +10,9 @@ from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy import case as case_of
 from sqlmodel import Session, col
 
-from itembank import keys
-from itembank.items import ItemBody, ItemKeyData
 from itembank.markup import storable
 from itembank.pool import capacity_of, scope_of, visible
-from itembank.sealing import Keyring
-from itembank.tables import Bank, Item, ItemVersion, Topic
+from itembank.tables import Bank, Item, ItemVersion, LedgerEntry, Topic
 from server.auth.tables import Person
 from server.bank.overview import claim_columns, drawable, live_claims
 from server.bank.performance import to_revise
@@ -207,36 +204,38 @@ def _conditions(bank: Bank, wanted: Filter, claim: dict[str, ColumnElement[bool]
         yield col(Item.id).in_(to_revise(bank))
 
 
-@dataclass(frozen=True)
-class ExportedItem:
-    """One item as `exchange.xlsx.write_items` wants it."""
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """An item an export would take. `held`: a form that is not opened yet has it, so it stays where it is."""
 
-    body: ItemBody
-    key: ItemKeyData | None
-    topic_code: str
-    difficulty: int | None
-    source: str
-    reference: str
+    version_id: int
+    kind: str
+    held: bool
 
 
-def export_rows(db: Session, bank: Bank, wanted: Filter, reader: int, keyring: Keyring) -> list[ExportedItem]:
-    """Every item the filter lets through, with its key, in the order of the syllabus; then the case sets, each together."""
-    statement = _narrowed(bank, wanted, reader).with_only_columns(ItemVersion, col(Topic.code), col(Item.id))
+def chosen(db: Session, bank: Bank, wanted: Filter, reader: int) -> list[Choice]:
+    """Every item the filter lets through, its newest version, in the order of the syllabus; then the case sets, each together."""
     case = func.coalesce(Item.stimulus_id, 0)
     place = case_of((case > 0, 0), else_=col(Topic.position))
-    found = db.execute(statement.order_by(case, place, col(Item.set_position), col(Item.id))).all()
-    answers = keys.current_keys(db, keyring, [version.id for version, _code, _id in found])
-    return [
-        ExportedItem(
-            ItemBody.model_validate(version.body),
-            answers[version.id].data,
-            code,
-            version.difficulty,
-            version.source_clause,
-            str(number),
-        )
-        for version, code, number in found
-    ]
+    live = live_claims([scope_of(bank)])
+    claim = claim_columns(live, capacity_of(bank))
+    statement = (
+        select(col(ItemVersion.id), col(ItemVersion.kind), held(bank))
+        .join(Item, and_(col(ItemVersion.item_id) == col(Item.id), col(ItemVersion.version) == col(Item.current_version)))
+        .join(Topic, col(Topic.id) == col(Item.topic_id))
+        .outerjoin(live, live.c.family_id == col(Item.family_id))
+        .where(col(Item.bank_id) == bank.id, visible(), *_conditions(bank, wanted, claim, reader))
+        .order_by(case, place, col(Item.set_position), col(Item.id))
+    )
+    return [Choice(*row) for row in db.execute(statement)]
+
+
+def held(bank: Bank) -> ColumnElement[bool]:
+    """Whether the family of a row of `Item` is in a form that is not opened yet."""
+    claimed = select(col(LedgerEntry.family_id)).where(
+        col(LedgerEntry.scope) == scope_of(bank), col(LedgerEntry.ended_at).is_(None), col(LedgerEntry.burned_at).is_(None)
+    )
+    return col(Item.family_id).in_(claimed)
 
 
 def topic_choices(db: Session, bank: Bank) -> list[tuple[str, str, int, bool]]:

@@ -1,21 +1,19 @@
-"""The list of items, the page of one item, the export, and figures."""
+"""The list of items, the page of one item, and figures."""
 
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Query, Request, Response
 
 from itembank import lifecycle
-from itembank.exchange import xlsx
 from itembank.lifecycle import may_recall, may_revise, may_submit, may_vote
-from server.audit import trail
 from server.bank import discussion_view, figures, history_view, item_list, performance, reach, version_view
 from server.bank.item_view import item_view
 from server.bank.ledger_view import story
-from server.bank.scope import Exporter, ItemReader, Reviewer, own_bank, own_item, say
+from server.bank.scope import ItemReader, Reviewer, own_bank, own_item, say
 from server.bank.words import CLAIMS, HOW, IMPORTANCES, KINDS, STATES, STORY, VOTES
 from server.db import Db, ReadDb
 from server.grading import statistics_words
-from server.pages import XLSX, _, beijing, download, fragment, page, redirect, translate, wants_fragment
+from server.pages import _, fragment, page, redirect, translate, wants_fragment
 
 router = APIRouter()
 Wanted = Annotated[item_list.FilterQuery, Query()]
@@ -38,18 +36,6 @@ def list_items(request: Request, db: ReadDb, who: ItemReader, bank_id: int, want
     if wants_fragment(request):
         return fragment(request, "bank/items.html", "results", **context)
     return page(request, "bank/items.html", **context, topics=item_list.topic_choices(db, bank))
-
-
-@router.get("/{bank_id:int}/items.xlsx")
-def export_items(request: Request, db: Db, who: Exporter, bank_id: int, wanted: Wanted) -> Response:
-    """The listed items with their keys as a spreadsheet; the trail says who took them before the bytes leave."""
-    bank = own_bank(db, who, bank_id)
-    state = request.app.state
-    now = state.clock.now()
-    rows = item_list.export_rows(db, bank, wanted.filter, who.person_id, state.keyring)
-    detail = {"items": len(rows), "filter": wanted.filter.query()}
-    trail.append(db, who.actor, "items.exported", f"bank:{bank.id}", now=now, detail=detail)
-    return download(f"{bank.name}-{beijing(now, '%Y%m%d')}.xlsx", xlsx.write_items(rows, now=now), XLSX)
 
 
 @router.get("/{bank_id:int}/items/{item_id:int}")

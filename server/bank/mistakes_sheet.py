@@ -39,9 +39,12 @@ def _say(message: dict[str, Any]) -> str:
 _WIDTHS = (8, 8, 16, 40, 50, 50)
 
 
-def refused_workbook(mistakes: Iterable[ShownMistake]) -> bytes:
-    """One row a mistake: row, column, header, value, problem, mend. Text cells only, so that nothing becomes a formula."""
-    heads = (_("Row"), _("Column"), _("Heading"), _("Value"), _("Problem"), _("How to mend it"))
+def refused_workbook(mistakes: Iterable[ShownMistake], place: str) -> bytes:
+    """One row a mistake: row (by the word ``place``), column, header, value, problem, mend.
+
+    Text cells only, so that nothing becomes a formula.
+    """
+    heads = (place, _("Column"), _("Heading"), _("Value"), _("Problem"), _("How to mend it"))
     out = io.BytesIO()
     import xlsxwriter  # with the first file, not at start-up
 

@@ -13,6 +13,7 @@ from itembank.pool import get_bank, scope_of
 from itembank.similarity import bands
 from itembank.tables import Bank, Item
 from server.audit import trail
+from server.bank.file_reading import told
 from server.db import reading, transaction
 from server.jobs import JobContext
 
@@ -64,16 +65,3 @@ def open_found(context: JobContext, scope: near.Scope, bank: Bank, items: list[i
             detail = {"items": len(items), "opened": opened}
             trail.append(db, context.actor, "twins.found", f"bank:{bank.id}", now=now, detail=detail)
     return opened
-
-
-def told(one: near.Near) -> dict[str, Any]:
-    """A likeness as JSON."""
-    return {
-        "item_id": one.item_id,
-        "version_id": one.version_id,
-        "score": round(one.score, 3),
-        "way": one.way.value,
-        "variant": one.variant,
-        "live": one.live,
-        "band": one.band.value,
-    }

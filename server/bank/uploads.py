@@ -1,4 +1,4 @@
-"""Spreadsheets on their way in: kept while they are read, one reading after another, until stored or given up.
+"""Files of items on their way in: kept while they are read, one reading after another, until stored or given up.
 
 A reading is a job in the child process; its result says what was understood. How to read (which column is what, defaults)
 belongs to the upload and can be changed, which starts another reading.
@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from fastapi import UploadFile
 from sqlalchemy import select, update
 from sqlalchemy.orm import defer
 from sqlmodel import Session, col
+from starlette.datastructures import UploadFile
 
+from itembank.exchange.formats import FORMATS
 from itembank.exchange.item_columns import HEADERS
 from itembank.items import KINDS
 from itembank.tables import Bank
@@ -162,17 +163,21 @@ def open_uploads(db: Session, bank: Bank) -> list[Progress]:
 
 
 def read_options(values: dict[str, str], topics: set[str]) -> dict[str, Any]:
-    """How to read the file, from the fields of the mapping form; odd values are dropped."""
+    """How to read the file, from the fields of its form; odd values are dropped."""
     mapping = {name: letter for name in FIELDS if (letter := values.get(f"column_{name}", "")).isalpha() and len(letter) <= 3}
     options: dict[str, Any] = {"mapping": {name: f"#{letter.upper()}" for name, letter in mapping.items()}}
     if values.get("sheet"):
         options["sheet"] = values["sheet"][:100]
+    if values.get("format") in FORMATS:
+        options["format"] = values["format"]
     if values.get("default_kind") in {*KINDS, "by_key"}:
         options["default_kind"] = values["default_kind"]
     if values.get("default_topic") in topics:
         options["default_topic"] = values["default_topic"]
-    options["key_in_stem"] = values.get("key_in_stem") == "1"
-    options["allow_one_correct"] = values.get("allow_one_correct") == "1"
+    if values.get("default_difficulty") in {"1", "2", "3", "4", "5"}:
+        options["default_difficulty"] = int(values["default_difficulty"])
+    for name in ("key_in_stem", "letters_meant", "allow_one_correct"):
+        options[name] = values.get(name) == "1"
     return options
 
 

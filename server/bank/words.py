@@ -131,3 +131,36 @@ LEVELS: dict[int, str] = {
     1: _("Level 1 (senior technician)"),
 }
 """Level -> its word."""
+
+FIELD_WORDS: dict[str, str] = {
+    "topic": _("Knowledge point"),
+    "difficulty": _("Difficulty"),
+    "source": _("Source clause"),
+    "rationale": _("Explanation"),
+    "reference": _("Number"),
+    "fixed_order": _("Fixed order of options"),
+}
+"""Field of an item that not every file format has -> its word."""
+
+EXPORT_STATES: dict[str, tuple[str, str]] = {
+    "asked": (_("Waiting for a second person"), "info"),
+    "lapsed": (_("Nobody decided in time"), ""),
+    "taken_back": (_("Taken back"), ""),
+    "refused": (_("Refused"), "bad"),
+    "making": (_("The file is being made"), "info"),
+    "failed": (_("The file could not be made"), "bad"),
+    "ready": (_("Ready to take"), "ok"),
+    "over": (_("Over"), ""),
+}
+"""State of an export -> word, tone."""
+
+EXPORT_STEPS: dict[str, str] = {
+    "items.export_asked": _("asked for it"),
+    "items.export_agreed": _("agreed"),
+    "items.export_refused": _("refused"),
+    "items.export_taken_back": _("took the request back"),
+    "items.export_made": _("had the file made"),
+    "items.export_taken": _("took the file"),
+    "items.export_forgotten": _("forgot the file"),
+}
+"""Verb of the audit trail about an export -> what somebody did."""

@@ -3,7 +3,7 @@
 import io
 import shutil
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 from sqlmodel import Session, select
 
 from itembank.tables import Bank, ImportBatch
-from server import jobs
+from server import apart, jobs
 from server.app import create_app
 from server.clock import FakeClock
 from server.db import connect, transaction
@@ -82,6 +82,17 @@ def no_child(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jobs.Jobs, "wait", lambda self, job_id, seconds: None)
 
 
+def here_and_now(function: Callable[..., object], *args: object, **_limits: object) -> object:
+    """`apart.run` without the process: half a second less for each file."""
+    return function(*args)
+
+
+@pytest.fixture(autouse=True)
+def no_process_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files are read in the tests' own process; `test_apart` and `test_import_limits` have the real one."""
+    monkeypatch.setattr(apart, "run", here_and_now)
+
+
 @dataclass(frozen=True)
 class Furnished:
     """A database file with a bank in it, made through the pages."""
@@ -98,6 +109,7 @@ def furnished(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory, k
     people = people_of(f"sqlite:///{path}")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(jobs.Jobs, "wake", lambda self: None)
+        patch.setattr(apart, "run", here_and_now)
         for house in open_house(path, people, keyring, FakeClock(START)):
             bank_id = make_bank(house)
             approve(house, bank_id, import_items(house, bank_id))

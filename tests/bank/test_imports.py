@@ -161,10 +161,3 @@ def test_a_self_built_bank_is_used_once(house: House) -> None:
     answer = house.act("manager").post("/bank/new", data=data)
     assert answer.status_code == 422
     assert "自建题库的试题不得重复使用" in answer.text
-
-
-def test_the_template_comes_back_readable(house: House, bank: str) -> None:
-    content = house.act("manager").get(f"{bank}/imports/template.xlsx").content
-    names = CalamineWorkbook.from_filelike(io.BytesIO(content)).sheet_names
-    assert names[0] == "试题"
-    assert "鉴定点" in names

@@ -8,7 +8,6 @@ from sqlalchemy import event
 from sqlmodel import select
 
 from itembank.tables import Item, ItemVersion
-from server.audit.tables import AuditRow
 from server.bank.tables import WorkingDraft
 from tests.bank.conftest import House
 
@@ -76,7 +75,7 @@ def test_no_list_shows_a_key(house: House, bank: str) -> None:
 def test_content_is_for_those_who_may_read_items(house: House, bank: str) -> None:
     supervisor = house.act("supervisor")
     assert supervisor.get(bank).status_code == 200
-    for path in ("/items", "/items/1", "/items.xlsx", "/reviews", "/imports", "/items/new"):
+    for path in ("/items", "/items/1", "/exports", "/reviews", "/imports", "/items/new"):
         assert supervisor.get(f"{bank}{path}").status_code == 403, path
 
 
@@ -88,15 +87,6 @@ def test_the_page_of_an_item_shows_preview_key_and_story(house: House, bank: str
     assert "考生看到的样子" in page
     assert "从未被任何卷面使用" in page
     assert house.act("reviewer").get(f"{bank}/items/{version.item_id}?v=9").status_code == 404
-
-
-def test_export_is_audited(house: House, bank: str) -> None:
-    assert house.act("writer").get(f"{bank}/items.xlsx").status_code == 403
-    answer = house.act("manager").get(f"{bank}/items.xlsx?kind=true_false")
-    assert answer.content[:2] == b"PK"
-    with house.db() as db:
-        row = db.exec(select(AuditRow).where(AuditRow.verb == "items.exported")).one()
-    assert row.detail == {"items": 100, "filter": "kind=true_false"}
 
 
 def write(house: House, bank: str, who: str = "writer", then: str = "submit", **changes: str) -> str:

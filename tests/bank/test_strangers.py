@@ -4,13 +4,13 @@ import hashlib
 
 from sqlmodel import select
 
+from itembank.exchange.safe_figures import svg_is_plain
 from itembank.tables import Media
-from server.bank.figures import svg_is_plain
 from tests.bank.conftest import CONTENT, House
 from tests.bank.papers import forms_of, make_blueprint, make_papers
 
 PAGES = (
-    "", "/coverage", "/ledger", "/items", "/items.xlsx", "/items/1", "/items/new", "/items/1/edit", "/reviews",
+    "", "/coverage", "/ledger", "/items", "/exports", "/items/1", "/items/new", "/items/1/edit", "/reviews",
     "/imports", "/imports/template.xlsx", "/imports/2", "/imports/2/refused.xlsx", "/batches/1", "/papers",
     "/blueprints/new", "/blueprints/1", "/blueprints/1/edit", "/papers/1", "/settings",
 )  # fmt: skip

@@ -14,13 +14,14 @@ from hypothesis import strategies as st
 from python_calamine import CalamineWorkbook
 
 from itembank import markup
-from itembank.exchange import cells, xlsx
+from itembank.exchange import cells, template, xlsx
+from itembank.exchange.grid import read_grids
 from itembank.exchange.item_columns import parse_difficulty, parse_letters, parse_truth
 from itembank.exchange.mistakes import RowError, column_letter
 from itembank.exchange.ooxml import read_extra
 from itembank.exchange.xlsx import Limits, ParsedItems, ParsedSyllabus, Reading, read_items, read_syllabus, sort_items
 from itembank.items import KINDS, ItemBody, ItemKeyData, write_body, write_key
-from itembank.syllabus import Area, Leaf, Ratio, Syllabus
+from itembank.syllabus import Area, Leaf, Ratio, Syllabus, walk_leaves
 
 Cell = str | float | bool | dt.date
 NOW = dt.datetime(2026, 11, 21, 6, tzinfo=dt.UTC)
@@ -517,15 +518,36 @@ def test_a_text_too_long_for_a_cell_is_not_cut() -> None:
         xlsx.write_items([Record(body, write_key([1]))], now=NOW)
 
 
-def test_the_template_offers_lists_and_reads_as_empty() -> None:
-    data = xlsx.write_template(now=NOW, syllabus=table())
+@pytest.mark.parametrize(
+    ("language", "kinds", "listing"),
+    [
+        ("zh_CN", "单项选择题,多项选择题,判断题,填空题", "鉴定点"),
+        ("en", "single,multiple,true_false,fill_in", "Knowledge points"),
+    ],
+)
+def test_the_template_offers_lists_and_its_examples_are_passed_over(language: str, kinds: str, listing: str) -> None:
+    data = xlsx.write_template(now=NOW, syllabus=table(), language=language)
     assert [(m.row, str(m.problem)) for m in refused(data)] == [(0, "There is no item below the header.")]
-    examples = taken(data, Reading(sheet="示例"))
-    assert [item.body.kind for item in examples.items] == [*KINDS, "single", "fill_in"]
     xml = zipfile.ZipFile(io.BytesIO(data)).read("xl/worksheets/sheet1.xml").decode()
-    assert "单项选择题,多项选择题,判断题,填空题" in xml
-    assert "鉴定点!$A$2:$A$5" in xml
-    assert xlsx.write_template(now=NOW) == xlsx.write_template(now=NOW)
+    assert kinds in xml
+    assert f"'{listing}'!$A$2:$A$5" in xml
+    assert data == xlsx.write_template(now=NOW, syllabus=table(), language=language)
+
+
+@pytest.mark.parametrize("language", ["zh_CN", "en"])
+def test_the_template_s_examples_are_valid_items(language: str) -> None:
+    topics = frozenset(code for code, _leaf in walk_leaves(table()))
+    grids = read_grids(xlsx.write_template(now=NOW, syllabus=table(), language=language))
+    for row in grids[0].rows:
+        row[:] = ["" if cell in template.EXAMPLE_MARKS else cell for cell in row]
+    found = xlsx.sort_grids(grids, Reading(topics=topics))
+    assert [str(one.problem) for one in found.refused] == []
+    assert [item.body.kind for item in found.items] == [*KINDS, "single", "fill_in"]
+
+
+def test_rows_below_the_examples_are_read_with_their_numbers() -> None:
+    found = xlsx.sort_items(sheet([*HEAD, "编号"], [*SINGLE, "【示例】"], SINGLE))
+    assert [item.row for item in found.items] == [3]
 
 
 # The content table.

@@ -82,7 +82,7 @@ def import_items(manager: Desk, folder: Path) -> str:
             manager.go("/bank/1")
             expect(page.get_by_role("heading", name="This bank is empty")).to_be_visible()
     expect(page.get_by_role("heading", name="No mistakes")).to_be_visible()
-    expect(stat(manager, "Good rows")).to_have_text(str(ITEMS))
+    expect(stat(manager, "Good items")).to_have_text(str(ITEMS))
     manager.press(f"Store {ITEMS} items")
     page.wait_for_url("**/batches/*")
     expect(page.get_by_role("note")).to_contain_text("You imported these items")
