@@ -2,7 +2,10 @@
 
 import hashlib
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from lxml import etree
 
 LARGEST: Final = 5_000_000
 _SIGNATURES: Final = (
@@ -43,10 +46,16 @@ def _type_of(data: bytes) -> str | None:
 
 
 def _is_svg(data: bytes) -> bool:
+    root = root_of(data)
+    return root is not None and isinstance(root.tag, str) and root.tag.rpartition("}")[2] == "svg"
+
+
+def root_of(data: bytes) -> "etree._Element | None":
+    """The root element of XML, None where it is none; nothing is expanded or fetched."""
     from lxml import etree  # with the first SVG, not at start-up
 
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
     try:
-        return str(etree.QName(etree.fromstring(data, parser)).localname) == "svg"
+        return etree.fromstring(data, parser)
     except (etree.XMLSyntaxError, ValueError):
-        return False
+        return None

@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from itembank.errors import msg
-from itembank.exchange.figures import Figure, read_figure
+from itembank.exchange.figures import Figure, read_figure, root_of
 from itembank.exchange.mistakes import RowError, file_error, shorten
 
 if TYPE_CHECKING:
@@ -21,12 +21,8 @@ HOW_TO_MEND: Final = msg("Use PNG, JPEG or an SVG without scripts and links, at 
 
 def svg_is_plain(data: bytes) -> bool:
     """Whether an SVG draws and does nothing else: no scripts, no event handlers, nothing fetched from elsewhere."""
-    from lxml import etree  # with the first SVG, not at start-up
-
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
-    try:
-        root = etree.fromstring(data, parser)
-    except (etree.XMLSyntaxError, ValueError):
+    root = root_of(data)
+    if root is None:
         return False
     return root.getroottree().docinfo.internalDTD is None and all(_element_is_plain(element) for element in root.iter())
 

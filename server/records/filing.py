@@ -1,6 +1,6 @@
 """备案材料: the sealed forms of a paper set as a PDF for the authority, opened from their seals, with a watermark on every page.
 
-Data in, PDF out; who may is decided in `bank.exports`. Nothing of it touches a file.
+Data in, PDF out; who may is decided in `bank.filing_prints`. Nothing of it touches a file.
 """
 
 import base64

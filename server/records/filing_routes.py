@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request, Response
 
 from server.audit import trail
-from server.bank import exports
+from server.bank import filing_prints
 from server.bank.scope import PaperExporter, library, names, own_bank, own_papers
 from server.db import Db, ReadDb, reading, transaction
 from server.errors import Conflict, FieldError, Invalid
@@ -22,9 +22,9 @@ def show(request: Request, db: ReadDb, who: PaperExporter, bank_id: int, paper_s
     bank = own_bank(db, who, bank_id)
     papers = own_papers(db, bank, paper_set_id)
     now = request.app.state.clock.now()
-    rows = exports.listed(db, papers.id)
+    rows = filing_prints.listed(db, papers.id)
     try:
-        exports.printable(db, papers)
+        filing_prints.printable(db, papers)
         refused = ""
     except Conflict as refusal:
         refused = refusal.message
@@ -35,8 +35,8 @@ def show(request: Request, db: ReadDb, who: PaperExporter, bank_id: int, paper_s
         papers=papers,
         rows=rows,
         people=names(db, [number for row in rows for number in (row.asked_by, row.decided_by)]),
-        waiting=[row.id for row in rows if exports.waits(row, now)],
-        fetchable=[row.id for row in rows if exports.may_fetch(row, who, now)],
+        waiting=[row.id for row in rows if filing_prints.waits(row, now)],
+        fetchable=[row.id for row in rows if filing_prints.may_fetch(row, who, now)],
         refused=refused,
     )
 
@@ -55,7 +55,7 @@ def ask(
     """The first person asks."""
     papers = own_papers(db, own_bank(db, who, bank_id), paper_set_id)
     now = request.app.state.clock.now()
-    exports.ask(db, who, papers, recipient=recipient.strip(), reason=reason.strip(), with_keys=with_keys, now=now)
+    filing_prints.ask(db, who, papers, recipient=recipient.strip(), reason=reason.strip(), with_keys=with_keys, now=now)
     said = _("Asked. A second person has to agree before anything is printed.")
     return redirect(request, f"/bank/{bank_id}/papers/{paper_set_id}/filing", said)
 
@@ -75,7 +75,7 @@ def decide(
     if decision not in {"agree", "refuse"}:
         raise Invalid(fields=[FieldError("decision", _("Agree, or refuse."))])
     agree = decision == "agree"
-    exports.decide(db, who, papers, export_id, agree=agree, now=request.app.state.clock.now())
+    filing_prints.decide(db, who, papers, export_id, agree=agree, now=request.app.state.clock.now())
     said = _("Agreed. Both of you can fetch the file for a day.") if agree else _("Refused. Nothing is printed.")
     return redirect(request, f"/bank/{bank_id}/papers/{paper_set_id}/filing", said)
 
@@ -88,10 +88,10 @@ def fetch(request: Request, who: PaperExporter, bank_id: int, paper_set_id: int,
     with reading(state.dbs) as db, library():
         bank = own_bank(db, who, bank_id)
         papers = own_papers(db, bank, paper_set_id)
-        row = exports.find(db, papers, export_id)
-        if not exports.may_fetch(row, who, now):
+        row = filing_prints.find(db, papers, export_id)
+        if not filing_prints.may_fetch(row, who, now):
             raise Conflict(_("The two people who agreed on it fetch the file within a day; then it has to be asked for again."))
-        forms = exports.printable(db, papers)
+        forms = filing_prints.printable(db, papers)
         people = names(db, [row.asked_by, row.decided_by])
         institution = db.get_one(Institution, bank.institution_id).name
         cover = Cover(institution, (people[row.asked_by], people[row.decided_by]), now)

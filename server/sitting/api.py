@@ -138,9 +138,9 @@ class CandidateApi:
         if sitting is None:
             return {"server_ms": self.core.writer.now_ms()}
         hub = self.core.hub
-        exam = hub.exams.get(given[0])
+        exam = hub.known_exam(given[0])
         version = sitting.version + (exam.version if exam else 0)
-        return status(sitting, self.core.writer.now_ms(), version, hub.message(given[:2]))
+        return status(sitting, self.core.writer.now_ms(), version, hub.message(given.key))
 
     def _status(self, given: Pass, sitting: Sitting | None) -> dict[str, Any]:
         found = self.status(given, sitting)

@@ -13,7 +13,7 @@ import pytest
 from server import migrations
 from server.clock import FakeClock
 from server.db import Databases, connect
-from server.sitting.store import store_for, to_datetime
+from server.sitting.store import _array, store_for, to_datetime
 from server.sitting.writer import Writer
 from tests import postgresql
 from tests.sitting.given import BELL
@@ -38,6 +38,29 @@ def writer(dbs: Databases, clock: FakeClock) -> Iterator[Writer]:
     assert all(outcome.ok for outcome in made.do_many(ready(1)))
     yield made
     assert made.stop()
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        (
+            "text",
+            ["", "NULL", None, 'a "quoted" {brace}, comma', "back\\slash \\x00", "换行\n制表\t", "'); DROP TABLE sitting; --"],
+        ),
+        ("bytea", [b"", b'\x00\xff\\"', None, bytes(range(256))]),
+        ("int", [0, None, -1, 2**31 - 1]),
+        ("bool", [True, False, None]),
+        ("timestamptz", [to_datetime(BELL), None, to_datetime(BELL + 1)]),
+        ("json", ['{"reason": "电 \\"停\\" \\\\ {}"}', None]),
+        ("text", [None, None]),
+        ("int", []),
+    ],
+)
+def test_arrays_arrive_as_they_were(writer: Writer, kind: str, values: list[Any]) -> None:
+    with closing(writer.store.connect()) as connection:
+        cursor = connection.cursor()
+        cursor.execute(f"SELECT v{'::text' if kind == 'json' else ''} FROM unnest(%s::{kind}[]) AS v", (_array(values),))
+        assert [value for (value,) in cursor.fetchall()] == values
 
 
 def test_a_failed_transaction_is_not_taken_for_stored(writer: Writer) -> None:

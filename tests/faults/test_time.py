@@ -13,9 +13,10 @@ from server.clock import FakeClock, References, SystemClock
 from server.db import Databases
 from server.sitting.core import Core
 from server.sitting.doubt import ClockDoubt
-from server.sitting.store import to_datetime
+from server.sitting.store import to_datetime, to_ms
 from server.sitting.times import RETURN_MS
 from tests.sitting.conftest import Candidate, Exam
+from tests.sitting.given import BELL
 
 DURATION_S = 20 * 60
 
@@ -122,3 +123,15 @@ def test_i4_a_process_that_stood_still_closes_nobody_for_it(
     core.closer.tick()
     status = one.pulse().json()
     assert (status["state"], status["remaining_ms"], status["outage_ms"]) == ("open", 60_000, 80_000)
+
+
+def test_milliseconds_are_those_of_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`now_ms` counts without the objects of `now`: they agree at each moment, also after a new anchor."""
+    ns = [5_000_000_000]
+    monkeypatch.setattr(clock_module.time, "monotonic_ns", lambda: ns[0])
+    made = SystemClock(lambda: to_datetime(BELL) + timedelta(microseconds=999))
+    for step in (0, 999, 1_000, 1_001, 999_999, 123_456_789_012):
+        ns[0] += step
+        assert made.now_ms() == to_ms(made.now())
+    made.anchor_again(to_datetime(BELL) - timedelta(days=1, microseconds=1))
+    assert made.now_ms() == to_ms(made.now()) == BELL - 86_400_001

@@ -14,7 +14,7 @@ from itembank.exchange import xlsx
 from itembank.tables import Bank, Form, PaperSet
 from server.audit.tables import AuditRow
 from server.auth.staff import Staff
-from server.bank import exports
+from server.bank import filing_prints
 from server.bank.tables import PaperExport
 from server.clock import FakeClock
 from server.db import reading, transaction
@@ -132,16 +132,16 @@ def test_two_people_print_the_sealed_forms(
 def test_the_file_goes_after_a_day() -> None:
     row = PaperExport(paper_set_id=1, recipient="区中心", reason="备案", with_keys=False, asked_at=START, asked_by=1)
     asker, decider, third = (Staff(n, "甲", "a", 1, frozenset({"bank_manager"}), None) for n in (1, 2, 3))
-    assert exports.waits(row, START + timedelta(days=3))
-    assert not exports.waits(row, START + timedelta(days=3, seconds=1))
-    assert not exports.may_fetch(row, asker, START)
+    assert filing_prints.waits(row, START + timedelta(days=3))
+    assert not filing_prints.waits(row, START + timedelta(days=3, seconds=1))
+    assert not filing_prints.may_fetch(row, asker, START)
     row.decided_at, row.decided_by, row.agreed = START, 2, True
     for who in (asker, decider):
-        assert exports.may_fetch(row, who, START + timedelta(days=1))
-        assert not exports.may_fetch(row, who, START + timedelta(days=1, seconds=1))
-    assert not exports.may_fetch(row, third, START)
+        assert filing_prints.may_fetch(row, who, START + timedelta(days=1))
+        assert not filing_prints.may_fetch(row, who, START + timedelta(days=1, seconds=1))
+    assert not filing_prints.may_fetch(row, third, START)
     row.agreed = False
-    assert not exports.may_fetch(row, asker, START)
+    assert not filing_prints.may_fetch(row, asker, START)
 
 
 def test_an_opened_set_is_not_printed(app: FastAPI, client: TestClient, clock: FakeClock, sign_in: SignIn, address: str) -> None:
