@@ -1,6 +1,6 @@
 """An exam officer with a plan, rooms and a paper set, for the tests of the pages."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -12,13 +12,24 @@ from sqlmodel import Session
 
 from itembank.tables import Bank, Blueprint, Form, FormState, PaperSet, Syllabus
 from server.clock import FakeClock
-from server.db import transaction
+from server.db import Databases, transaction
 from server.registry.rules import id_check_digit
 from server.registry.sheets import Column, workbook
 from server.registry.tables import Occupation, Plan
+from server.sitting.store import store_for
+from server.sitting.writer import Writer
 from tests import factories
 
 HEAD = ("姓名", "性别", "身份证号", "考试类型", "工作单位", "准考证号", "加时(分钟)")
+
+
+@pytest.fixture
+def writer(dbs: Databases, clock: FakeClock) -> Iterator[Writer]:
+    """A writer of its own, started."""
+    made = Writer(store_for(dbs.write), clock)
+    made.start()
+    yield made
+    assert made.stop()
 
 
 @dataclass(frozen=True)

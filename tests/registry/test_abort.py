@@ -1,6 +1,6 @@
 """An exam that cannot go on: two people abort it, the reserve takes over, the same candidates sit again. On both databases."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -24,7 +24,6 @@ from server.sitting.closer import Closer
 from server.sitting.commands import Arrive, Open
 from server.sitting.exams import exam_of
 from server.sitting.opening import open_exam_session
-from server.sitting.store import store_for
 from server.sitting.tables import SittingRow
 from server.sitting.writer import Writer
 from tests import factories
@@ -50,14 +49,6 @@ SignIn = Callable[..., factories.SignedIn]
 )
 def test_what_can_be_aborted(state: str, released: bool, possible: bool) -> None:
     assert (abort_refusal(state, released=released) is None) == possible
-
-
-@pytest.fixture
-def writer(dbs: Databases, clock: FakeClock) -> Iterator[Writer]:
-    made = Writer(store_for(dbs.write), clock)
-    made.start()
-    yield made
-    assert made.stop()
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """While an exam session is open nothing of it changes, refusals say until when, and writers go on working. On both databases."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -23,7 +23,6 @@ from server.registry.custody_tables import FreezeOverride
 from server.registry.rules import SessionProfile
 from server.registry.tables import ExamSession
 from server.sitting.opening import close_exam_session, open_exam_session
-from server.sitting.store import store_for
 from server.sitting.writer import Writer
 from tests import factories
 from tests.registry.conftest import Office
@@ -33,14 +32,6 @@ from tests.sitting.given import ANNA
 SignIn = Callable[..., factories.SignedIn]
 UNTIL = "2026-11-21 09:50"
 """Half past nine in Beijing plus twenty minutes."""
-
-
-@pytest.fixture
-def writer(dbs: Databases, clock: FakeClock) -> Iterator[Writer]:
-    made = Writer(store_for(dbs.write), clock)
-    made.start()
-    yield made
-    assert made.stop()
 
 
 @pytest.fixture
