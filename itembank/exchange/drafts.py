@@ -9,6 +9,7 @@ import binascii
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from dataclasses import field as slot
 from typing import Final
 from urllib.parse import unquote
 
@@ -16,11 +17,11 @@ from itembank import lint, markup
 from itembank.errors import Message, msg
 from itembank.exchange import cells, item_columns
 from itembank.exchange.figures import Figure, read_figure
-from itembank.exchange.item_columns import HEADERS, OPTION_FIELDS
+from itembank.exchange.item_columns import HEADERS, OPTION_FIELDS, PROMPT_FIELDS
 from itembank.exchange.item_row import ImportedItem, Reading
 from itembank.exchange.item_sheet import SortedItems
 from itembank.exchange.mistakes import RowError, by_place, file_error, shorten
-from itembank.items import CHOICE_KINDS, check_item, write_body, write_key
+from itembank.items import CHOICE_KINDS, ItemBody, ItemKeyData, check_item, option_ids, write_body, write_key
 from itembank.similarity import content_digest
 
 Finder = Callable[[str], str | None]
@@ -45,7 +46,10 @@ class Unfit(Exception):
 
 @dataclass(slots=True)
 class Draft:
-    """One item as its reader understood it. HTML has been through `Desk.clean`; ``correct`` are option ids from 1."""
+    """One item as its reader understood it. HTML has been through `Desk.clean`.
+
+    ``correct`` are options by position from 1: ordering in the right order, matching one for each of ``prompts``.
+    """
 
     row: int
     kind: str
@@ -58,6 +62,27 @@ class Draft:
     source: str = ""
     reference: str = ""
     fixed_order: bool = False
+    prompts: list[str] = slot(default_factory=list)
+    accepted: tuple[tuple[str, ...], ...] = ()
+    number: str = ""
+    tolerance: str = ""
+    unit: str = ""
+    units: tuple[str, ...] = ()
+
+    def written(self) -> tuple[ItemBody, ItemKeyData]:
+        """Body and key, not checked yet."""
+        body = write_body(self.kind, self.stem, self.options, fixed_order=self.fixed_order, prompts=self.prompts, unit=self.unit)
+        ids = option_ids(self.kind, self.stem, self.options)
+        key = write_key(
+            (ids[n - 1] if n <= len(ids) else n for n in self.correct),
+            self.rationale,
+            kind=self.kind,
+            accepted=self.accepted,
+            number=self.number,
+            tolerance=self.tolerance,
+            units=self.units,
+        )
+        return body, key
 
 
 class Desk:
@@ -158,8 +183,7 @@ class Desk:
     def take(self, draft: Draft) -> None:
         """Check a draft as a whole and keep it, or note every mistake of it."""
         before = len(self.mistakes)
-        body = write_body(draft.kind, draft.stem, draft.options, fixed_order=draft.fixed_order)
-        key = write_key(draft.correct, draft.rationale)
+        body, key = draft.written()
         topic, difficulty = self._topic(draft), self._difficulty(draft)
         for field in ("source", "reference", "topic"):
             if len(getattr(draft, field)) > _SHORT_FIELDS:
@@ -220,8 +244,8 @@ def decode_base64(text: str) -> bytes | None:
         return None
 
 
-def is_kind(code: str) -> bool:
-    """Whether this is the code of a kind of item."""
+def is_choice(code: str) -> bool:
+    """Whether this is the code of a kind answered by choosing options."""
     return code in CHOICE_KINDS
 
 
@@ -238,9 +262,10 @@ def _depth(source: str) -> int:
 def _field_of(name: str) -> str:
     """A field of an item as a column: ``options.2`` -> ``option_b``."""
     head, _, number = name.partition(".")
-    if head != "options":
+    fields = {"options": OPTION_FIELDS, "prompts": PROMPT_FIELDS}.get(head)
+    if fields is None:
         return head
-    return OPTION_FIELDS[int(number) - 1] if number and int(number) <= len(OPTION_FIELDS) else OPTION_FIELDS[0]
+    return fields[int(number) - 1] if number and int(number) <= len(fields) else fields[0]
 
 
 def _value_of(draft: Draft, name: str) -> str:

@@ -47,7 +47,8 @@ class Holds:
     """What a format can carry. ``pictures``: inside the file; else they are only named and delivered beside it.
 
     ``without_key``: kinds that can be written without their key. ``formatting``: more than one line of text with indices.
-    ``mark``: who exported it, when and why.
+    ``mark``: who exported it, when and why. ``sets``: that items share a text; else it stands in front of each of them.
+    ``lacks``: why an item of such a kind cannot be written all the same; ``but`` says it of all.
     """
 
     kinds: frozenset[str] = frozenset(CHOICE_KINDS)
@@ -56,6 +57,9 @@ class Holds:
     pictures: bool = True
     formatting: bool = True
     mark: bool = True
+    sets: bool = False
+    lacks: Callable[[WritableItem], Message | None] = lambda _item: None
+    but: Message | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +90,10 @@ class Format:
             found.append(msg("It holds plain lines only: tables, emphasis and line breaks are lost."))
         if not self.holds.pictures:
             found.append(msg("Pictures are only named in it and must be delivered beside it."))
+        if not self.holds.sets:
+            found.append(msg("The text of a case set stands in front of each of its questions; the set is not kept."))
+        if self.holds.but is not None:
+            found.append(self.holds.but)
         if not self.holds.mark:
             found.append(msg("It cannot hold a mark that says who exported it."))
         return tuple(found)
@@ -110,6 +118,11 @@ def _later(module: str, name: str) -> Callable[..., Any]:
     return call
 
 
+_ALL: Final = frozenset(KINDS)
+_BLANKS: Final = msg("Fill-in items whose blanks cannot be told from the rest of the text are left out.")
+_PLAIN: Final = msg("Fill-in items with blanks that cannot be placed and matching items with formatted options are left out.")
+_QTI: Final = Holds(kinds=_ALL, without_key=_ALL, lacks=_later("qti", "lacks"), but=_BLANKS)
+
 _ROW: Final = msg("Row of the sheet")
 _LINE: Final = msg("Line or paragraph")
 _QUESTION: Final = msg("Question of the file")
@@ -125,7 +138,7 @@ FORMATS: Final[dict[str, Format]] = {
             _ROW,
             xlsx.sort_items,
             _write_sheet,
-            Holds(kinds=frozenset(KINDS), pictures=False),
+            Holds(kinds=_ALL, without_key=_ALL, pictures=False, sets=True),
         ),
         Format(
             "qti_package",
@@ -135,6 +148,7 @@ FORMATS: Final[dict[str, Format]] = {
             _QUESTION,
             _later("qti", "sort_items"),
             _later("qti", "write_package"),
+            _QTI,
         ),
         Format(
             "qti_item",
@@ -144,6 +158,7 @@ FORMATS: Final[dict[str, Format]] = {
             _QUESTION,
             _later("qti", "sort_items"),
             _later("qti", "write_item"),
+            _QTI,
             one_item=True,
         ),
         Format(
@@ -154,6 +169,7 @@ FORMATS: Final[dict[str, Format]] = {
             _QUESTION,
             _later("moodle", "sort_items"),
             _later("moodle", "write_items"),
+            Holds(kinds=_ALL, without_key=frozenset(CHOICE_KINDS), lacks=_later("moodle", "lacks"), but=_PLAIN),
         ),
         Format(
             "gift",
@@ -163,7 +179,7 @@ FORMATS: Final[dict[str, Format]] = {
             _LINE,
             gift.sort_items,
             gift.write_items,
-            Holds(without_key=frozenset({"single", "multiple"}), pictures=False),
+            Holds(kinds=gift.HELD, without_key=gift.WITHOUT_KEY, pictures=False, lacks=gift.lacks, but=_PLAIN),
         ),
         Format(
             "aiken",
@@ -220,7 +236,7 @@ def _left_out(holds: Holds, item: WritableItem) -> Message | None:
         return msg("The item is left out: the format has no such kind.")
     if item.key is None and kind not in holds.without_key:
         return msg("The item is left out: the format cannot hold it without its key.")
-    return None
+    return holds.lacks(item)
 
 
 def _lost(holds: Holds, item: WritableItem, figures: Mapping[str, Figure]) -> Iterable[tuple[Message, Message]]:
@@ -230,6 +246,8 @@ def _lost(holds: Holds, item: WritableItem, figures: Mapping[str, Figure]) -> It
     if left_out is not None:
         yield left_out, other
         return
+    if item.body.stimulus and not holds.sets:
+        yield msg("The text it shares with others stands in front of it; the set is not kept."), other
     filled = {
         "topic": item.topic_code,
         "difficulty": item.difficulty,

@@ -10,47 +10,44 @@ named ``@@PLUGINFILE@@/DIGEST.png`` and delivered beside the file: the format ca
 
 import datetime as dt
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
-from itembank.errors import msg
+from itembank.errors import Message, msg
 from itembank.exchange.drafts import Desk, Draft, Unfit
 from itembank.exchange.figures import Figure
+from itembank.exchange.foreign_kinds import (
+    BLANKS,
+    ONE_BLANK,
+    PLAIN_OPTIONS,
+    bare_number,
+    parts_around_blanks,
+    plain_options,
+    unsupported,
+    with_blank,
+)
+from itembank.exchange.gift_answers import TOKEN, general_feedback, read_answers, type_of, unescaped
 from itembank.exchange.grid import Refused
+from itembank.exchange.item_answers import parse_units
 from itembank.exchange.item_row import Reading
 from itembank.exchange.item_sheet import SortedItems
 from itembank.exchange.labels import labels_of, read_labels, says_yes
-from itembank.exchange.outgoing import NO_FIGURES, Mark, file_name, is_correct, one_line, rationale_of, with_sources
+from itembank.exchange.outgoing import NO_FIGURES, Mark, file_name, is_correct, one_line, rationale_of, stem_of, with_sources
 from itembank.exchange.texts import automatic_html, decode
 from itembank.exchange.writing import WritableItem
-from itembank.items import FALSE, KINDS, TRUE
+from itembank.items import KINDS, TRUE
 from itembank.markup import from_text
 
 _DEFAULT: Final = Reading()
-_TOKEN: Final = re.compile(r"\\.|[{}~=#]|[^\\{}~=#]+|\\", re.DOTALL)
-_ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
 _CONTROL: Final = re.compile(r"([\\:~=#{}])")
 _FORMAT: Final = re.compile(r"\s*\[(html|moodle|plain|markdown)\]")
-_WEIGHT: Final = re.compile(r"\s*%(-?[0-9]{1,3}(?:\.[0-9]{0,9})?)%")
 _NAME: Final = re.compile(r"\s*::((?:\\.|[^\\:]|:(?!:))*)::", re.DOTALL)
 _ID: Final = re.compile(r"\[id:((?:\\\]|[^\]\n]){1,3000})\]")
 _TAG: Final = re.compile(r"\[tag:((?:\\\]|[^\]\n]){1,3000})\]")
 _COURSE: Final = "$CATEGORY: $course$/top/"
 _HEX: Final = re.compile(r"%([0-9A-F]{2})")
 _LONGEST_COMMENT: Final = 10_000
-_TRUTHS: Final = {"T": TRUE, "TRUE": TRUE, "F": FALSE, "FALSE": FALSE}
-_BLANK: Final = "（  ）"
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    """One answer as written: the mark before it (``=`` or ``~``), its weight in percent, its text, its feedback."""
-
-    right: bool
-    weight: float | None
-    text: str
-    feedback: str
+_GAP: Final = "（  ）"
 
 
 def sort_items(data: bytes, how: Reading = _DEFAULT, figures: Mapping[str, bytes] | None = None) -> SortedItems:
@@ -99,24 +96,27 @@ def _read(desk: Desk, line: int, comments: str, block: str, category: str) -> Dr
     labels = read_labels(_unwrap(found) for found in _TAG.findall(comments))
     named = _NAME.match(block)
     identity = _ID.search(comments)
-    reference = _unwrap(identity[1]) if identity else _unescape(named[1]).strip() if named else ""
+    reference = _unwrap(identity[1]) if identity else unescaped(named[1]).strip() if named else ""
     before, inside, after = _parts(block[named.end() :] if named else block)
-    feedback = _general_feedback(inside)
+    feedback = general_feedback(inside)
     answers_text = inside if feedback is None else feedback[0]
-    stem = f"{before.rstrip()}{_BLANK}{after.lstrip()}" if any(map(str.isalnum, after)) else before
-    draft = Draft(line, "", _html(desk, "stem", stem), [], ())
+    draft = Draft(line, "", _html(desk, "stem", _stem(before, after, type_of(answers_text))), [], ())
     draft.rationale = _html(desk, "rationale", feedback[1]) if feedback is not None else ""
     draft.reference = reference
     draft.topic = labels.get("topic") or desk.topic_of_category(category)
     draft.difficulty, draft.source = labels.get("difficulty", ""), labels.get("source", "")
     draft.fixed_order = says_yes(labels.get("fixed_order", ""))
-    truth = _TRUTHS.get(answers_text.split("#")[0].strip().upper())
-    if truth is not None:
-        draft.kind, draft.correct = "true_false", (truth,)
-        _note_feedback(desk, line, "#" in answers_text)
-        return draft
-    _read_choice(desk, draft, answers_text)
+    read_answers(desk, draft, answers_text, lambda field, text: _html(desk, field, text))
+    if draft.kind == "numeric":
+        draft.unit, draft.units = parse_units(labels.get("unit", ""))
     return draft
+
+
+def _stem(before: str, after: str, kind: str) -> str:
+    """The text around the answers; between its halves a gap, where one has to be written something a blank."""
+    if kind == "shortanswer":
+        return with_blank(before, after)
+    return f"{before.rstrip()}{_GAP}{after.lstrip()}" if any(map(str.isalnum, after)) else before
 
 
 def _unwrap(text: str) -> str:
@@ -128,13 +128,13 @@ def _parts(block: str) -> tuple[str, str, str]:
     """Text before, inside and after the braces. Raises `Unfit`."""
     parts: tuple[list[str], list[str], list[str]] = ([], [], [])
     depth = 0
-    for found in _TOKEN.finditer(block):
+    for found in TOKEN.finditer(block):
         if (found[0], depth) in {("{", 0), ("}", 1)}:
             depth += 1
         else:
             parts[depth].append(found[0])
     if depth == 0:
-        raise _unsupported("description", block)
+        raise unsupported("description", block)
     if depth == 1:
         problem, mend = msg("The braces around the answers are not closed."), msg("Close them with }.")
         raise Unfit("key", problem, mend, block)
@@ -142,70 +142,10 @@ def _parts(block: str) -> tuple[str, str, str]:
     return before, inside, after
 
 
-def _general_feedback(inside: str) -> tuple[str, str] | None:
-    """(answers, feedback) where there is feedback for the question as a whole."""
-    place, run = 0, 0
-    for found in _TOKEN.finditer(inside):
-        run = run + 1 if found[0] == "#" else 0
-        place = found.end()
-        if run == 4:
-            return inside[: place - 4], inside[place:]
-    return None
-
-
-def _answers(text: str) -> list[_Answer]:
-    """The answers between the braces."""
-    found: list[tuple[str, list[list[str]]]] = []  # mark, then text and feedback, each in pieces
-    for piece in (match[0] for match in _TOKEN.finditer(text)):
-        if piece in {"=", "~"}:
-            found.append((piece, [[]]))
-        elif found and piece == "#":
-            found[-1][1].append([])
-        elif found:
-            found[-1][1][-1].append(piece)
-    answers = []
-    for mark, pieces in found:
-        body, *feedback = map("".join, pieces)
-        weight = _WEIGHT.match(body)
-        rest = body[weight.end() :] if weight else body
-        answers.append(_Answer(mark == "=", float(weight[1]) if weight else None, rest, "".join(feedback).strip()))
-    return answers
-
-
-def _read_choice(desk: Desk, draft: Draft, text: str) -> None:
-    answers = _answers(text)
-    wrong = [answer for answer in answers if not answer.right]
-    if text.strip().startswith("#"):
-        raise _unsupported("numerical", draft.stem)
-    if not answers:
-        raise _unsupported("essay", draft.stem)
-    if not wrong:
-        matching = all("->" in answer.text for answer in answers)
-        raise _unsupported("matching" if matching else "shortanswer", draft.stem)
-    several = len(wrong) == len(answers) and any(answer.weight is not None for answer in answers)
-    draft.kind = "multiple" if several else "single"
-    draft.options = [_html(desk, f"option_{'abcdefgh'[min(n, 7)]}", answer.text) for n, answer in enumerate(answers[:50])]
-    draft.correct = tuple(n for n, answer in enumerate(answers[:50], 1) if _counts(answer, several))
-    if not several and any(0 < (answer.weight or 0) < 100 for answer in answers):
-        desk.note(draft.row, "key", msg("Marks for partly right options were not taken."), msg("Check the key."))
-    _note_feedback(desk, draft.row, any(answer.feedback for answer in answers))
-
-
-def _counts(answer: _Answer, several: bool) -> bool:
-    """Whether the answer is a correct option."""
-    return (answer.weight or 0) > 0 if several else answer.right or (answer.weight or 0) >= 100
-
-
-def _note_feedback(desk: Desk, line: int, there: bool) -> None:
-    if there:
-        problem = msg("Remarks on single options were not taken.")
-        desk.note(line, "rationale", problem, msg("Write what matters into the explanation."))
-
-
 def _html(desk: Desk, field: str, text: str) -> str:
     """A text with its format mark, as clean HTML."""
     marked = _FORMAT.match(text)
-    plain = _unescape(text[marked.end() :] if marked else text)
+    plain = unescaped(text[marked.end() :] if marked else text)
     match marked[1] if marked else "moodle":
         case "html":
             return desk.clean(field, plain)
@@ -214,14 +154,8 @@ def _html(desk: Desk, field: str, text: str) -> str:
     return from_text(plain)
 
 
-def _unescape(text: str) -> str:
-    return _ESCAPED.sub(lambda found: "\n" if found[1] == "n" else found[1] if _CONTROL.match(found[1]) else found[0], text)
-
-
-def _unsupported(kind: str, text: str) -> Unfit:
-    problem = msg("Questions of the type “%(type)s” cannot be taken.", type=kind)
-    return Unfit("kind", problem, msg("Only single choice, multiple choice and true/false can be taken."), text)
-
+HELD: Final = frozenset(KINDS) - {"ordering"}
+WITHOUT_KEY: Final = frozenset({"single", "multiple"})
 
 # --- out ----------------------------------------------------------------------------------------------------------------
 
@@ -233,7 +167,7 @@ def write_items(
     lines = [f"// {now:%Y-%m-%d %H:%M}", *(f"// {one_line(line)}" for line in (mark.lines if mark else ())), ""]
     category = ""
     for item in items:
-        if item.key is None and KINDS[item.body.kind].fixed_options:
+        if item.body.kind not in (WITHOUT_KEY if item.key is None else HELD) or lacks(item) is not None:
             continue
         if item.topic_code != category:
             category = item.topic_code
@@ -254,20 +188,58 @@ def _written(item: WritableItem, figures: Mapping[str, Figure], mark: Mark | Non
         return "[html]" + _escape(placed).replace("\n", "\\n")
 
     name = f"::{_escape(one_line(item.reference))}::" if item.reference else ""
-    yield f"{name}{text(item.body.stem_html)} {{"
-    if KINDS[item.body.kind].fixed_options:
-        yield "TRUE" if is_correct(item, TRUE) else "FALSE"
-    else:
-        several = item.body.kind == "multiple"
-        right = len(item.key.correct) if item.key is not None else 0
-        for option in item.body.options:
-            correct = is_correct(item, option.id)
-            share = f"{100 / right:.5f}".rstrip("0").rstrip(".") if correct else "-100"
-            sign = f"~%{share}%" if several else "=" if correct else "~"
-            yield f"\t{sign}{text(option.html)}"
+    before, after = _around(item)
+    yield f"{name}{text(before)}{'{' if after or item.body.kind == 'fill_in' else ' {'}"
+    yield from _inside(item, text)
     if rationale_of(item):
         yield f"\t####{text(rationale_of(item))}"
-    yield "}"
+    yield f"}}{text(after).removeprefix('[html]')}"
+
+
+def _around(item: WritableItem) -> tuple[str, str]:
+    """The stem's HTML before and after the answers: they stand where the blank is, unless it is the last thing."""
+    parts = parts_around_blanks(item) if item.body.kind == "fill_in" else None
+    return (parts[0], parts[1]) if parts is not None and parts[1].strip() else (stem_of(item), "")
+
+
+def _inside(item: WritableItem, text: Callable[[str], str]) -> Iterator[str]:
+    """What stands between the braces, but for the rationale."""
+    body, key = item.body, item.key
+    if KINDS[body.kind].fixed_options:
+        yield "TRUE" if is_correct(item, TRUE) else "FALSE"
+    elif body.kind == "numeric" and key is not None:
+        yield f"#{bare_number(key.number)}:{bare_number(key.tolerance)}"
+    elif body.kind == "fill_in" and key is not None:
+        yield from (f"\t=%100%{_escape(accepted)}" for accepted in key.accepted[0])
+    elif body.kind == "matching" and key is not None:
+        texts = dict(enumerate(plain_options(item) or [], 1))
+        for prompt, matched in zip(body.prompts, key.correct, strict=True):
+            yield f"\t={text(prompt.html)} -> {_escape(texts.pop(matched))}"
+        yield from (f"\t= -> {_escape(spare)}" for spare in texts.values())
+    else:
+        right = len(key.correct) if key is not None else 0
+        for option in body.options:
+            correct = is_correct(item, option.id)
+            share = f"{100 / right:.5f}".rstrip("0").rstrip(".") if correct else "-100"
+            sign = f"~%{share}%" if body.kind == "multiple" else "=" if correct else "~"
+            yield f"\t{sign}{text(option.html)}"
+
+
+def lacks(item: WritableItem) -> Message | None:
+    """Why this item, of a kind the format has, cannot be in a file."""
+    body = item.body
+    if body.kind == "fill_in" and body.blanks != 1:
+        return ONE_BLANK
+    if body.kind == "fill_in" and (parts_around_blanks(item) is None or _misread(item)):
+        return BLANKS
+    if body.kind == "matching" and plain_options(item) is None:
+        return PLAIN_OPTIONS
+    return None
+
+
+def _misread(item: WritableItem) -> bool:
+    """Whether its answers would be taken for lines to match."""
+    return item.key is None or any("->" in text for text in item.key.accepted[0])
 
 
 def _escape(text: str) -> str:

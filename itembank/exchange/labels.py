@@ -4,11 +4,12 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
+from itembank.exchange.item_answers import write_units
 from itembank.exchange.item_columns import HEADERS, YES_NO, plain_word
 from itembank.exchange.writing import WritableItem
 from itembank.items import KINDS
 
-LABELLED: Final = ("topic", "difficulty", "source", "fixed_order")
+LABELLED: Final = ("topic", "difficulty", "source", "fixed_order", "unit")
 _NAMES: Final = {plain_word(word): name for name in LABELLED for word in HEADERS[name]}
 _LABEL: Final = re.compile(r"\s*([^:：=\s]{1,20})\s*[:：=]\s*(.*)", re.DOTALL)
 
@@ -21,6 +22,7 @@ def labels_of(item: WritableItem, names: Iterable[str] = LABELLED) -> list[str]:
         "difficulty": str(item.difficulty or ""),
         "source": item.source,
         "fixed_order": "是" if fixed else "",
+        "unit": write_units(item.body.unit, item.key.units if item.key is not None else ()),
     }
     return [f"{HEADERS[name][0]}:{texts[name]}" for name in names if texts[name]]
 

@@ -19,6 +19,7 @@ _EXTENSIONS: Final = {
 }
 NO_FIGURES: Final[Mapping[str, Figure]] = {}
 MARK_LABEL: Final = "导出"
+_BLOCK_ENDS: Final = ("</p>", "</div>", "</table>", "</ul>", "</ol>", "</pre>", "</blockquote>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,14 @@ def file_name(digest: str, figures: Mapping[str, Figure]) -> str:
 def with_sources(html: str, source: Callable[[str], str]) -> str:
     """The HTML with ``media:DIGEST`` replaced by ``source(DIGEST)``."""
     return _MEDIA.sub(lambda found: f'src="{source(found[1])}"', html) if "media:" in html else html
+
+
+def stem_of(item: WritableItem) -> str:
+    """The text of the question; for one of a case set the text the set shares stands before it."""
+    shared = item.body.stimulus_html
+    if not shared:
+        return item.body.stem_html
+    return f"{shared}{'' if shared.endswith(_BLOCK_ENDS) else '<br>'}{item.body.stem_html}"
 
 
 def title_of(item: WritableItem) -> str:

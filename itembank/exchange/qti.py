@@ -21,11 +21,12 @@ from itembank.exchange.item_row import Reading
 from itembank.exchange.item_sheet import SortedItems
 from itembank.exchange.mistakes import file_error
 from itembank.exchange.qti_item import ROOT, read_item
+from itembank.exchange.qti_kinds_write import lacks
 from itembank.exchange.qti_write import DIFFICULTIES, write_item, write_package
 from itembank.exchange.safe_xml import attribute, child, children, name_of, parse, text_of
 from itembank.exchange.texts import check_size
 
-__all__ = ["MANIFEST", "sort_items", "write_item", "write_package"]
+__all__ = ["MANIFEST", "lacks", "sort_items", "write_item", "write_package"]
 
 MANIFEST: Final = "imsmanifest.xml"
 _DEFAULT: Final = Reading()

@@ -3,7 +3,6 @@
 import base64
 import datetime as dt
 import io
-import re
 import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
@@ -12,17 +11,15 @@ from lxml import etree
 
 from itembank import markup
 from itembank.exchange.figures import Figure
-from itembank.exchange.outgoing import NO_FIGURES, Mark, file_name, is_correct, rationale_of, title_of, with_sources
-from itembank.exchange.qti_item import RATIONALE
+from itembank.exchange.item_answers import write_units
+from itembank.exchange.outgoing import NO_FIGURES, Mark, file_name, rationale_of, title_of, with_sources
+from itembank.exchange.qti_kinds_write import QTI, ask, declare, filled, lacks, process, stem_html, sub
+from itembank.exchange.qti_parts import RATIONALE
 from itembank.exchange.writing import WritableItem
-from itembank.items import KINDS, letter
 
-_QTI: Final = "http://www.imsglobal.org/xsd/imsqtiasi_v3p0"
 _CP: Final = "http://www.imsglobal.org/xsd/qti/qtiv3p0/imscp_v1p1"
 _LOM: Final = "http://ltsc.ieee.org/xsd/LOM"
 _XML: Final = "http://www.w3.org/XML/1998/namespace"
-_MATCH: Final = "https://purl.imsglobal.org/spec/qti/v3p0/rptemplates/match_correct.xml"
-_VOID: Final = re.compile(r"<(br|img)((?: [a-z]+=\"[^\"]*\")*)>")
 
 # The steps of LOM, and the difficulty they stand for.
 DIFFICULTIES: Final = {word: str(n) for n, word in enumerate(("very easy", "easy", "medium", "difficult", "very difficult"), 1)}
@@ -47,20 +44,20 @@ def write_package(
 ) -> bytes:
     """Items as a QTI 3.0 content package; the pictures used lie in ``media/``. The same items and time give the same bytes."""
     manifest = etree.Element(f"{{{_CP}}}manifest", nsmap={None: _CP, "lom": _LOM}, identifier=f"jikao-{now:%Y%m%d%H%M%S}")
-    head = _sub(manifest, "metadata")
-    _sub(head, "schema").text = "QTI Package"
-    _sub(head, "schemaversion").text = "3.0.0"
+    head = sub(manifest, "metadata")
+    sub(head, "schema").text = "QTI Package"
+    sub(head, "schemaversion").text = "3.0.0"
     if mark is not None:
         annotation = _lom(etree.SubElement(head, f"{{{_LOM}}}lom"), "annotation")
         _lom(annotation, "entity").text = mark.short
         _lom(annotation, "date", "dateTime").text = f"{now:%Y-%m-%dT%H:%M:%S%z}"
         _lom(annotation, "description", "string").text = "\n".join(mark.lines)
-    _sub(manifest, "organizations")
-    resources = _sub(manifest, "resources")
+    sub(manifest, "organizations")
+    resources = sub(manifest, "resources")
     out = io.BytesIO()
     used: set[str] = set()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        for n, item in enumerate(items, 1):
+        for n, item in enumerate((item for item in items if lacks(item) is None), 1):
             name = f"item-{n:05}"
             media = sorted(item.body.media | markup.media_of(rationale_of(item)))
             used.update(media)
@@ -89,8 +86,8 @@ def _add(archive: zipfile.ZipFile, name: str, data: bytes, now: dt.datetime) -> 
 
 def _add_resource(resources: etree._Element, name: str, item: WritableItem, pictures: list[str]) -> None:
     path = f"items/{name}.xml"
-    resource = _sub(resources, "resource", identifier=name, type="imsqti_item_xmlv3p0", href=path)
-    lom = etree.SubElement(_sub(resource, "metadata"), f"{{{_LOM}}}lom")
+    resource = sub(resources, "resource", identifier=name, type="imsqti_item_xmlv3p0", href=path)
+    lom = etree.SubElement(sub(resource, "metadata"), f"{{{_LOM}}}lom")
     if item.reference:
         _lom(lom, "general", "identifier", "entry").text = item.reference
     if item.difficulty:
@@ -106,7 +103,7 @@ def _add_resource(resources: etree._Element, name: str, item: WritableItem, pict
         _lom(classification, "purpose", "value").text = "educational objective"
         _lom(classification, "taxonPath", "taxon", "id").text = item.topic_code
     for picture in [path, *pictures]:
-        _sub(resource, "file", href=picture)
+        sub(resource, "file", href=picture)
 
 
 def _lom(parent: etree._Element, *path: str) -> etree._Element:
@@ -115,55 +112,30 @@ def _lom(parent: etree._Element, *path: str) -> etree._Element:
     return parent
 
 
-def _sub(parent: etree._Element, name: str, **attributes: str) -> etree._Element:
-    """A child in the parent's namespace."""
-    return etree.SubElement(parent, f"{{{etree.QName(parent).namespace}}}{name}", **attributes)
-
-
 def _item_xml(item: WritableItem, identifier: str, source: Callable[[str], str], mark: Mark | None) -> bytes:
-    several = item.body.kind == "multiple"
-    root = etree.Element(f"{{{_QTI}}}qti-assessment-item", nsmap={None: _QTI}, identifier=identifier, title=title_of(item))
+    root = etree.Element(f"{{{QTI}}}qti-assessment-item", nsmap={None: QTI}, identifier=identifier, title=title_of(item))
     root.set("adaptive", "false")
     root.set("time-dependent", "false")
     root.set(f"{{{_XML}}}lang", "zh-CN")
     root.set("tool-name", "Jikao")
-    _declare(root, item, several)
-    body = _sub(root, "qti-item-body")
-    stem = _filled(body, "div", with_sources(item.body.stem_html, source))
+    declare(root, item)
+    sub(root, "qti-outcome-declaration", identifier="SCORE", cardinality="single", base_type="float")
+    if rationale_of(item):
+        sub(root, "qti-outcome-declaration", identifier="FEEDBACK", cardinality="single", base_type="identifier")
+    body = sub(root, "qti-item-body")
+    stem = filled(body, "div", stem_html(item, source))
     for name, text in _own_data(item, mark).items():
         stem.set(f"data-jikao-{name}", text)
-    fixed = item.body.fixed_order or bool(KINDS[item.body.kind].fixed_options)
-    interaction = _sub(body, "qti-choice-interaction")
-    interaction.set("response-identifier", "RESPONSE")
-    interaction.set("shuffle", "false" if fixed else "true")
-    interaction.set("max-choices", "0" if several else "1")
-    for option in item.body.options:
-        choice = _filled(interaction, "qti-simple-choice", with_sources(option.html, source))
-        choice.set("identifier", letter(option.id))
-    _sub(root, "qti-response-processing", template=_MATCH)
+    ask(body, item, source)
+    process(root, item)
     if rationale_of(item):
-        feedback = _sub(root, "qti-modal-feedback")
+        feedback = sub(root, "qti-modal-feedback")
         feedback.set("outcome-identifier", "FEEDBACK")
         feedback.set("identifier", RATIONALE)
         feedback.set("show-hide", "show")
-        _filled(feedback, "qti-content-body", with_sources(rationale_of(item), source))
+        filled(feedback, "qti-content-body", with_sources(rationale_of(item), source))
     written: bytes = etree.tostring(root, encoding="UTF-8", xml_declaration=True)
     return written + b"\n"
-
-
-def _declare(root: etree._Element, item: WritableItem, several: bool) -> None:
-    response = _sub(root, "qti-response-declaration", identifier="RESPONSE", cardinality="multiple" if several else "single")
-    response.set("base-type", "identifier")
-    if item.key is not None:
-        correct = _sub(response, "qti-correct-response")
-        for option in item.body.options:
-            if is_correct(item, option.id):
-                _sub(correct, "qti-value").text = letter(option.id)
-    score = _sub(root, "qti-outcome-declaration", identifier="SCORE", cardinality="single")
-    score.set("base-type", "float")
-    if rationale_of(item):
-        feedback = _sub(root, "qti-outcome-declaration", identifier="FEEDBACK", cardinality="single")
-        feedback.set("base-type", "identifier")
 
 
 def _own_data(item: WritableItem, mark: Mark | None) -> dict[str, str]:
@@ -173,15 +145,8 @@ def _own_data(item: WritableItem, mark: Mark | None) -> dict[str, str]:
         "difficulty": str(item.difficulty or ""),
         "source": item.source,
         "reference": item.reference,
+        "unit": write_units(item.body.unit, item.key.units if item.key is not None else ()),
+        "tolerance": item.key.tolerance if item.key is not None else "",
         "export": mark.short if mark is not None else "",
     }
     return {name: text for name, text in texts.items() if text}
-
-
-def _filled(parent: etree._Element, name: str, html: str) -> etree._Element:
-    """A child with this sanitised HTML as content, every element in QTI's namespace."""
-    closed = _VOID.sub(r"<\1\2/>", html.replace("&nbsp;", "\u00a0"))
-    parser = etree.XMLParser(resolve_entities=False, no_network=True)
-    element = etree.fromstring(f'<{name} xmlns="{_QTI}">{closed}</{name}>', parser)
-    parent.append(element)
-    return element

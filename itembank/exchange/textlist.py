@@ -20,7 +20,7 @@ from itembank.exchange import cells, item_columns
 from itembank.exchange import text_marks as marks
 from itembank.exchange.archives import Archive
 from itembank.exchange.docx import DOCUMENT, FORMULA, Line, read_lines
-from itembank.exchange.drafts import Desk, Draft, Unfit, is_kind, truth_order
+from itembank.exchange.drafts import Desk, Draft, Unfit, is_choice, truth_order
 from itembank.exchange.grid import Refused
 from itembank.exchange.item_row import Reading
 from itembank.exchange.item_sheet import SortedItems
@@ -98,7 +98,7 @@ class _Item:
         word = self.pieces.kind_word
         if not word:
             default = self.desk.how.default_kind or ""
-            return default if is_kind(default) else ""
+            return default if is_choice(default) else ""
         kind = marks.kind_of_word(word)
         if kind is None:
             problem = msg("Questions of the type “%(type)s” cannot be taken.", type=word)

@@ -1,7 +1,7 @@
 """What an export would hold and would not, and where the exports of a bank stand."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -10,18 +10,20 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import defer
 from sqlmodel import Session, col
 
-from itembank.exchange.formats import FORMATS
+from itembank.errors import Message, msg
+from itembank.exchange.formats import FORMATS, Holds
 from itembank.tables import Bank
 from server.bank import item_list
 from server.bank.export_rules import DECIDE_WITHIN, Facts, State, ends_at, state_of
 from server.bank.export_tables import ItemExport, ItemExportFile
 from server.bank.item_list import Filter
-from server.bank.scope import names
+from server.bank.scope import names, say
 from server.bank.words import KINDS
 from server.errors import NotFound
 from server.jobs import Job
 from server.pages import _, translate
 
+_WITH_EXCEPTIONS: Final = frozenset({"fill_in", "matching"})
 EXPORTED: Final = ("xlsx", "qti_package", "moodle", "gift")
 
 
@@ -76,12 +78,21 @@ def preview(db: Session, bank: Bank, wish: Wish, reader: int) -> Preview:
         if kind in holds.kinds:
             sentence = _("%(kind)s: %(n)s items are left out, the format cannot hold them without the key.")
         lost.append(translate(sentence, kind=translate(KINDS[kind]), n=kinds.pop(kind)))
+    lost += map(say, _of_format(holds, [one for one in chosen if not one.held]))
     if not wish.with_keys:
         lost.append(translate(_("Keys and explanations are not in the file.")))
     if not holds.pictures:
         lost.append(translate(_("Figures lie beside the file, in a ZIP with it.")))
     lost.append(translate(_("Votes, history and use of the items are not in the file.")))
     return Preview(kinds.total(), kinds, lost)
+
+
+def _of_format(holds: Holds, chosen: list[item_list.Choice]) -> Iterator[Message]:
+    """What the format cannot do with items like these."""
+    if holds.but is not None and any(one.kind in _WITH_EXCEPTIONS for one in chosen):
+        yield holds.but
+    if not holds.sets and any(one.in_set for one in chosen):
+        yield msg("The text of a case set stands in front of each of its questions; the set is not kept.")
 
 
 def get_export(db: Session, bank: Bank, number: int, now: datetime) -> Line:

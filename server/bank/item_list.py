@@ -206,11 +206,12 @@ def _conditions(bank: Bank, wanted: Filter, claim: dict[str, ColumnElement[bool]
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """An item an export would take. `held`: a form that is not opened yet has it, so it stays where it is."""
+    """An item an export would take. `held`: a form that is not opened yet has it, so it stays; `in_set`: it shares a text."""
 
     version_id: int
     kind: str
     held: bool
+    in_set: bool
 
 
 def chosen(db: Session, bank: Bank, wanted: Filter, reader: int) -> list[Choice]:
@@ -220,7 +221,7 @@ def chosen(db: Session, bank: Bank, wanted: Filter, reader: int) -> list[Choice]
     live = live_claims([scope_of(bank)])
     claim = claim_columns(live, capacity_of(bank))
     statement = (
-        select(col(ItemVersion.id), col(ItemVersion.kind), held(bank))
+        select(col(ItemVersion.id), col(ItemVersion.kind), held(bank), col(Item.stimulus_id).is_not(None))
         .join(Item, and_(col(ItemVersion.item_id) == col(Item.id), col(ItemVersion.version) == col(Item.current_version)))
         .join(Topic, col(Topic.id) == col(Item.topic_id))
         .outerjoin(live, live.c.family_id == col(Item.family_id))

@@ -13,6 +13,8 @@ from itembank.exchange import aiken, gift, moodle, qti, xlsx
 from itembank.exchange.figures import Figure
 from itembank.exchange.files import FileOfItems
 from itembank.exchange.item_row import ImportedItem, Reading
+from itembank.items import write_body, write_key
+from itembank.similarity import content_digest
 from tests.bank.conftest import CONTENT
 from tests.itembank.exchanged import NOW, png, zipped
 
@@ -48,6 +50,18 @@ def real_items() -> tuple[tuple[ImportedItem, ...], Mapping[str, Figure]]:
     return (*found.items[:12], *with_figures[:2]), found.figures
 
 
+@cache
+def other_items() -> tuple[ImportedItem, ...]:
+    """One of each kind that is not answered by choosing options."""
+    made = [
+        (write_body("fill_in", "电压是____伏。"), write_key(kind="fill_in", accepted=[["220", "二百二"]])),
+        (write_body("numeric", "求电流。", unit="A"), write_key(kind="numeric", number="22", tolerance="0.1", units=["安"])),
+        (write_body("matching", "配对：", ["安", "伏", "欧"], prompts=["电流", "电压"]), write_key([1, 2], kind="matching")),
+        (write_body("ordering", "停电的次序：", ["停电", "验电", "接地"]), write_key([3, 1, 2], kind="ordering")),
+    ]
+    return tuple(ImportedItem(n, body, key, TOPIC, 2, "", "", content_digest(body)) for n, (body, key) in enumerate(made, 1))
+
+
 def document(text: str) -> str:
     """The main part of a Word document with these lines."""
     lines = "".join(f"<w:p><w:r><w:t>{line}</w:t></w:r></w:p>" for line in text.split("\n"))
@@ -76,14 +90,14 @@ def ods_row(cells: Sequence[str]) -> str:
 def good_files() -> dict[str, FileOfItems]:
     """One of every kind, each read without a mistake."""
     items, figures = real_items()
-    some = [item for item in items if not item.body.media]
+    some = [*other_items(), *(item for item in items if not item.body.media)]
     return {
         "xlsx": file("a.xlsx", xlsx.write_items(some, now=NOW)),
         "template": file("t.xlsx", workbook([HEAD, ROW])),
         "csv": file("a.csv", "\n".join(",".join(row) for row in (HEAD, ROW)).encode("gb18030")),
         "ods": file("a.ods", ods(ods_row(HEAD) + ods_row(ROW))),
-        "qti": file("a.zip", qti.write_package(items, now=NOW, figures=figures)),
-        "qti_item": file("a.xml", qti.write_item(some[:1], now=NOW)),
+        "qti": file("a.zip", qti.write_package([*items, *other_items()], now=NOW, figures=figures)),
+        "qti_item": file("a.xml", qti.write_item(some[2:3], now=NOW)),
         "moodle": file("a.xml", moodle.write_items(some, now=NOW)),
         "gift": file("a.gift", gift.write_items(some, now=NOW)),
         "aiken": file("a.txt", aiken.write_items(some, now=NOW)),

@@ -6,6 +6,7 @@ import zipfile
 import zlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -112,6 +113,46 @@ def items(
     )
 
 
+_TEXT = st.text(st.sampled_from("abc 甲乙丙12±:=~#{}\\%&<>\"'/*-.|；;[]()℃Ω"), min_size=1, max_size=10)
+_NUMBER = st.sampled_from(["0", "22", "-3.5", "0.001", "1e3", "220"])
+_UNIT = st.sampled_from(["A", "伏", "r/min", "m²", "k|W", "μΩ"])
+
+
+@st.composite
+def other_items(draw: st.DrawFn, kinds: Sequence[str], *, pictures: bool = True, formatting: bool = True) -> ImportedItem:
+    """One item of a kind that is not answered by choosing options."""
+    kind = draw(st.sampled_from(list(kinds)))
+    html = _html(pictures=pictures, formatting=formatting)
+    plain = _TEXT.map(markup.from_text)
+    stem, options, prompts, correct, unit = draw(html), list[str](), list[str](), list[int](), ""
+    more: dict[str, Any] = {}
+    match kind:
+        case "fill_in":
+            texts = draw(st.lists(plain, min_size=2, max_size=4))
+            stem = markup.sanitise("____".join(texts) + draw(st.sampled_from(["", "<br>。", "<b>伏</b>"])))
+            more["accepted"] = draw(
+                st.lists(st.lists(_TEXT, min_size=1, max_size=3), min_size=len(texts) - 1, max_size=len(texts) - 1)
+            )
+        case "numeric":
+            unit = draw(st.one_of(st.just(""), _UNIT))
+            more |= {
+                "number": draw(_NUMBER),
+                "tolerance": draw(st.sampled_from(["", "0.5"])),
+                "units": draw(st.lists(_UNIT, max_size=2)),
+            }
+        case "matching":
+            options = draw(st.lists(plain, min_size=2, max_size=5, unique=True))
+            prompts = draw(st.lists(html, min_size=2, max_size=len(options), unique=True))
+            correct = draw(st.permutations(range(1, len(options) + 1)))[: len(prompts)]
+        case "ordering":
+            options = draw(st.lists(html, min_size=2, max_size=5, unique=True))
+            correct = list(draw(st.permutations(range(1, len(options) + 1))))
+    body = write_body(kind, stem, options, prompts=prompts, unit=unit)
+    key = write_key(correct, draw(st.one_of(st.just(""), html)), kind=kind, **more)
+    texts = [draw(_LINE), draw(_LINE)]
+    return ImportedItem(1, body, key, TOPIC, draw(st.one_of(st.none(), st.integers(1, 5))), *texts, content_digest(body))
+
+
 def valid(item: ImportedItem) -> bool:
     """Whether an import would take it."""
     return not check_item(item.body, item.key) and not lint.blocking(item.body, item.key)
@@ -119,7 +160,10 @@ def valid(item: ImportedItem) -> bool:
 
 def batches(kinds: Sequence[str] = tuple(CHOICE_KINDS), **how: bool) -> st.SearchStrategy[list[ImportedItem]]:
     """A few different valid items."""
-    return st.lists(items(kinds, **how).filter(valid), min_size=1, max_size=3, unique_by=lambda item: item.digest)
+    choices, others = [kind for kind in kinds if kind in CHOICE_KINDS], [kind for kind in kinds if kind not in CHOICE_KINDS]
+    made = [items(choices, **how)] if choices else []
+    made += [other_items(others, **how)] if others else []
+    return st.lists(st.one_of(made).filter(valid), min_size=1, max_size=3, unique_by=lambda item: item.digest)
 
 
 def everything(found: Sequence[ImportedItem]) -> list[tuple[object, ...]]:

@@ -72,7 +72,7 @@ open { =a ~b
 
 def test_gift_as_moodle_writes_it() -> None:
     found = gift.sort_items(GIFT.encode(), Reading())
-    first, missing_word, several, truth = found.items
+    first, missing_word, several, truth, short, match, number = found.items
     assert first.body.stem_html == "<p>1:2 {是}</p>"
     assert [option.html for option in first.body.options] == ["a &lt; b", "wrong", "half"]
     assert (first.key.correct, first.key.rationale_html) == ((1,), "因为 <b>如此</b>")
@@ -80,14 +80,13 @@ def test_gift_as_moodle_writes_it() -> None:
     assert missing_word.body.stem_html == "Grant is（  ）in the tomb."
     assert (several.body.kind, several.key.correct, several.body.stem_html) == ("multiple", (1, 2), "多选<br>两行")
     assert (truth.body.kind, truth.key.correct) == ("true_false", (1,))
-    assert [problem.split("“")[-1].split("”")[0] for _, problem in refusals(found)[:5]] == [
-        "shortanswer",
-        "matching",
-        "numerical",
-        "essay",
-        "description",
+    assert [(one.body.kind, one.body.stem_html) for one in (short, match, number)] == [
+        ("fill_in", "short ____"),
+        ("matching", "match"),
+        ("numeric", "number"),
     ]
-    assert [problem for _, problem in refusals(found)[5:]] == [
+    assert [problem.split("“")[-1].split("”")[0] for _, problem in refusals(found)[:2]] == ["essay", "description"]
+    assert [problem for _, problem in refusals(found)[2:]] == [
         "The braces around the answers are not closed.",
         f"This is the same item as number {truth.row}.",
     ]

@@ -101,7 +101,8 @@ def test_the_key_may_be_given_by_marks() -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        (item3("<p>写<qti-text-entry-interaction response-identifier='R'/></p>"), "Questions of the type “textentryinteraction”"),
+        (item3("<p>写<qti-upload-interaction response-identifier='R'/></p>"), "Questions of the type “uploadinteraction”"),
+        (item3(f"<p><qti-text-entry-interaction response-identifier='R'/></p>{choice3()}"), "The item asks 2 questions at once."),
         (item3("<p>无</p>"), "Questions of the type “description”"),
         (item3(choice3() + choice3("又是")), "The item asks 2 questions at once."),
         (item3(choice3(), "Z"), "The key names option Z, which does not exist."),
