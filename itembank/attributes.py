@@ -17,7 +17,7 @@ from itembank.keys import current_keys
 from itembank.markup import shown_text
 from itembank.pool import Pool
 from itembank.sealing import Keyring
-from itembank.tables import ItemVersion
+from itembank.tables import Item, ItemVersion
 
 _BATCH: Final = 500
 
@@ -53,6 +53,9 @@ def completed(
         for item in sorted(items, key=lambda item: (item.place, item.item_id)):
             first.setdefault(item.stimulus, item.item_id)
         items = [replace(item, words=_of(words[item.item_version_id], first, item)) for item in items]
+    if body.cognitive:
+        levels = _levels(db, (item.item_version_id for item in items))
+        items = [replace(item, cognitive=levels[item.item_version_id]) for item in items]
     if body.letters:
         if sources.keyring is None:
             raise ValueError("a blueprint that balances key letters needs the keyring")
@@ -91,6 +94,21 @@ def _words(db: Session, versions: Iterable[int]) -> dict[int, tuple[int, int]]:
         for number, stored in db.exec(some):
             body = ItemBody.model_validate(stored)
             found[number] = words_of(body), _length(body.stimulus_html) if body.stimulus_html else 0
+    return found
+
+
+def levels_of(db: Session, bank_id: int) -> list[str]:
+    """The cognitive levels that occur in a bank."""
+    of_bank = select(ItemVersion.cognitive).join(Item, col(Item.id) == col(ItemVersion.item_id)).where(Item.bank_id == bank_id)
+    return sorted(db.exec(of_bank.where(ItemVersion.cognitive != "").distinct()))
+
+
+def _levels(db: Session, versions: Iterable[int]) -> dict[int, str]:
+    wanted = sorted(set(versions))
+    found: dict[int, str] = {}
+    for start in range(0, len(wanted), _BATCH):
+        some = select(ItemVersion.id, ItemVersion.cognitive).where(col(ItemVersion.id).in_(wanted[start : start + _BATCH]))
+        found.update(db.exec(some).all())
     return found
 
 

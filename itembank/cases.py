@@ -218,7 +218,7 @@ def _take_over(db: Session, keyring: Keyring, item: Item, html: str, *, now: dat
     old = current_version(db, item)
     body = with_stimulus(ItemBody.model_validate(old.body), str(item.stimulus_id), html)
     key = keys.read_key(db, keyring, old.id)
-    draft = Draft(body, key, item.topic_id, old.difficulty, old.source_clause)
+    draft = Draft(body, key, item.topic_id, old.difficulty, old.source_clause, old.cognitive)
     return lifecycle.revise(db, keyring, item.id, draft, by=old.created_by, now=now)
 
 

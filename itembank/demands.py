@@ -7,6 +7,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 _TOPIC: Final = 1
 
+LONGEST_LEVEL: Final = 40
+"""Characters of a cognitive level."""
+
 Count = Annotated[int, Field(ge=0, le=1000)]
 
 
@@ -52,7 +55,7 @@ class GradeDemand(Frozen):
 class CognitiveDemand(Frozen):
     """Between `low` and `high` items of this cognitive level, in whatever words the bank has for levels."""
 
-    level: Annotated[str, Field(min_length=1, max_length=40)]
+    level: Annotated[str, Field(min_length=1, max_length=LONGEST_LEVEL)]
     low: Count
     high: Count
 

@@ -290,6 +290,7 @@ def _prepare(
                 "plain": plain_stem(item.body),
                 "normal_digest": item.digest.hex(),
                 "difficulty": item.difficulty or DEFAULT_DIFFICULTY,
+                "cognitive": item.cognitive,
                 "source_clause": item.source,
                 **made,
             },

@@ -48,6 +48,7 @@ class Draft:
     topic_id: int
     difficulty: int = DEFAULT_DIFFICULTY
     source_clause: str = ""
+    cognitive: str = ""
 
 
 # Decisions -----------------------------------------------------------------------------------------------------------
@@ -309,6 +310,7 @@ def _add_version(db: Session, keyring: Keyring, item: Item, draft: Draft, digest
         plain=plain_stem(draft.body),
         normal_digest=digest,
         difficulty=draft.difficulty,
+        cognitive=draft.cognitive,
         source_clause=draft.source_clause,
         created_at=now,
         created_by=by,

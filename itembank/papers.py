@@ -8,7 +8,6 @@ Elsewhere, and reachable from here: the passport (`passport`), public packages (
 runway (`runway`). The solver is imported where it is used, so that serving code can import this file without it.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -20,7 +19,8 @@ from sqlmodel import Session, col, select
 
 from itembank import ledger
 from itembank.assembly.audit import audit
-from itembank.assembly.pool_item import PoolItem, information_at, pool_digest
+from itembank.assembly.laid_out import in_slot_order, report_of
+from itembank.assembly.pool_item import PoolItem, pool_digest
 from itembank.attributes import NO_SOURCES, Sources, complete
 from itembank.blueprint import BlueprintBody, TopicFacts
 from itembank.enemies import cliques
@@ -34,7 +34,6 @@ from itembank.tables import Bank, Blueprint, Form, FormSlot, FormState, FormStep
 
 if TYPE_CHECKING:
     from itembank.assembly.explanation import Explanation, Mend, Shortage
-    from itembank.assembly.find import Assembled
     from itembank.assembly.search import State, Tell
 
 # fmt: off
@@ -49,7 +48,6 @@ __all__ = [
 Transactions = Callable[[], AbstractContextManager[Session]]
 
 LABELS: Final = "ABCDEFGHJK"
-ABILITIES: Final = tuple(n / 2 for n in range(-6, 7))
 _ATTEMPTS: Final = 60
 _BATCH: Final = 500
 
@@ -217,35 +215,6 @@ def choose(case: Case, forms: int, seed: int, tell: "Tell" = _nobody) -> Choice 
     if faults:
         raise AuditFailed(faults)
     return Choice(chosen, found.value, found.bound, bank_digest, found.method, found.objective, report_of(found, chosen))
-
-
-def report_of(found: "Assembled", forms: Sequence[Sequence[PoolItem]]) -> dict[str, Any]:
-    """How forms were found. `lowered`: wishes for information beyond the bank, as asked and as met.
-
-    `curves`: what each form tells at `abilities`, with the estimates of now; none where no item is calibrated.
-    """
-    lowered = [{"ability": one.ability, "wished": one.wished, "given": one.given} for one in found.lowered]
-    told: dict[str, Any] = {"method": found.method, "objective": found.objective, "steps": found.steps, "lowered": lowered}
-    told |= {"value": round(found.value, 6), "bound": round(found.bound, 6), "gap": round(found.gap, 6)}
-    if any(item.discrimination for form in forms for item in form):
-        curves = [[round(information_at(form, ability), 4) for ability in ABILITIES] for form in forms]
-        told |= {"abilities": list(ABILITIES), "curves": curves}
-    return told
-
-
-def in_slot_order(form: Sequence[PoolItem], body: BlueprintBody) -> tuple[PoolItem, ...]:
-    """Section by section; within a section in the order of the syllabus, a case set together, at its first question's place."""
-    first: dict[int, tuple[str, int]] = {}
-    for item in sorted(form, key=lambda item: (item.topic, item.item_id)):
-        first.setdefault(item.stimulus or -item.item_id, (item.topic, item.item_id))
-    waiting: dict[str, list[PoolItem]] = defaultdict(list)
-    for item in sorted(form, key=lambda item: (first[item.stimulus or -item.item_id], item.place, item.item_id)):
-        waiting[item.kind].append(item)
-    ordered: list[PoolItem] = []
-    for section in body.sections:
-        ordered += waiting[section.kind][: section.count]
-        del waiting[section.kind][: section.count]
-    return tuple(ordered)
 
 
 def store(

@@ -279,6 +279,8 @@ class ItemVersion(SQLModel, table=True):
     """SHA-256 hex of the normal form: equal digests are the same question in different clothes."""
     difficulty: int
     """The writer's estimate, 1 easy to 5 hard."""
+    cognitive: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    """Cognitive level in the bank's own words, such as 应用; "" where none is given."""
     source_clause: str = ""
     created_at: datetime = Field(sa_type=UTCDateTime)
     created_by: int

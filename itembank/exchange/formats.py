@@ -26,7 +26,8 @@ from itembank.exchange.writing import WritableItem
 from itembank.items import CHOICE_KINDS, KINDS
 
 Reader = Callable[[bytes, Reading, Mapping[str, bytes] | None], SortedItems]
-_FIELDS: Final = ("topic", "difficulty", "source", "rationale", "reference", "fixed_order")
+_FIELDS: Final = ("topic", "difficulty", "source", "rationale", "reference", "fixed_order", "cognitive")
+_IN_MOST: Final = frozenset(_FIELDS) - {"cognitive"}
 
 
 class Writer(Protocol):
@@ -52,7 +53,7 @@ class Holds:
     """
 
     kinds: frozenset[str] = frozenset(CHOICE_KINDS)
-    fields: frozenset[str] = frozenset(_FIELDS)
+    fields: frozenset[str] = _IN_MOST
     without_key: frozenset[str] = frozenset(CHOICE_KINDS)
     pictures: bool = True
     formatting: bool = True
@@ -138,7 +139,7 @@ FORMATS: Final[dict[str, Format]] = {
             _ROW,
             xlsx.sort_items,
             _write_sheet,
-            Holds(kinds=_ALL, without_key=_ALL, pictures=False, sets=True),
+            Holds(kinds=_ALL, fields=frozenset(_FIELDS), without_key=_ALL, pictures=False, sets=True),
         ),
         Format(
             "qti_package",
@@ -206,7 +207,7 @@ FORMATS: Final[dict[str, Format]] = {
             _LINE,
             _later("textlist", "sort_items"),
             None,
-            Holds(fields=frozenset(_FIELDS) - {"fixed_order"}),
+            Holds(fields=_IN_MOST - {"fixed_order"}),
         ),
     )
 }
@@ -255,6 +256,7 @@ def _lost(holds: Holds, item: WritableItem, figures: Mapping[str, Figure]) -> It
         "rationale": rationale_of(item),
         "reference": item.reference,
         "fixed_order": item.body.fixed_order and not KINDS[kind].fixed_options,
+        "cognitive": item.cognitive,
     }
     lost = [HEADERS[name][0] for name in _FIELDS if filled[name] and name not in holds.fields]
     if lost:

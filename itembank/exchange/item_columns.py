@@ -31,6 +31,7 @@ HEADERS: Final[dict[str, tuple[str, ...]]] = {
     },
     "key": ("答案", "正确答案", "标准答案", "参考答案", "正确选项", "answer", "key"),
     "difficulty": ("难度", "难度等级", "难易度", "难易程度", "difficulty"),
+    "cognitive": ("认知层次", "认知水平", "认知能力层次", "能力层次", "cognitive"),
     "source": ("依据", "出处", "命题依据", "出题依据", "来源", "source"),
     "figures": ("图片", "附图", "图片名称", "图片文件", "figure", "image"),
     "fixed_order": ("固定选项顺序", "选项顺序固定", "固定顺序", "fixedorder"),

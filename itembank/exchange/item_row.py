@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from itembank import lint, markup
+from itembank.demands import LONGEST_LEVEL
 from itembank.errors import Message, msg
 from itembank.exchange import cells, item_columns
 from itembank.exchange.figures import read_figure
@@ -60,6 +61,7 @@ class ImportedItem:
     source: str
     reference: str
     digest: bytes
+    cognitive: str = ""
 
 
 class Sheet:
@@ -112,6 +114,7 @@ class RowReader:
         options = self._options()
         kind = self._kind(options)
         topic, difficulty, fixed = self._topic(), self._difficulty(), self._fixed_order()
+        level = self._cognitive()
         if kind is None:
             return None
         take_blanks(self, kind)
@@ -130,7 +133,7 @@ class RowReader:
         if self.failed:
             return None
         source, reference = self.texts.get("source", ""), self.texts.get("reference", "")
-        return ImportedItem(self.row + 1, body, key, topic, difficulty, source, reference, digest)
+        return ImportedItem(self.row + 1, body, key, topic, difficulty, source, reference, digest, level)
 
     def _look_at_cells(self) -> None:
         for name, column in self.sheet.columns.items():
@@ -207,6 +210,12 @@ class RowReader:
             problem = msg("The content table has no knowledge point “%(code)s”.", code=shorten(code))
             self.wrong("topic", problem, msg("Correct the code; see the sheet 鉴定点 of the template."))
         return code
+
+    def _cognitive(self) -> str:
+        text = " ".join(self.texts.get("cognitive", "").split())
+        if len(text) > LONGEST_LEVEL:
+            self.wrong("cognitive", msg("The text is too long."), msg("Shorten it to %(n)s characters.", n=LONGEST_LEVEL))
+        return text
 
     def _difficulty(self) -> int | None:
         text = self.texts.get("difficulty", "")

@@ -91,6 +91,7 @@ CHINESE: Final = Words(
             "单选 B；多选 ABD；判断 正确/错误；填空 220；50|五十；计算 22±0.1；匹配 1-A 2-B；排序 BACD。可直接输入。",
         ),
         "difficulty": Column(False, "难度，1（易）至 5（难）。", "2", "1（易）至 5（难），可不填。"),
+        "cognitive": Column(False, "认知层次，如识记、理解、应用；蓝图按认知层次要求题数时才用到。", "应用"),
         "source": Column(False, "命题依据：标准、教材或规程的名称和条款。", "GB 26860 第 5 条"),
         "figures": Column(False, "附图的文件名，多个用分号隔开；图片打包成 ZIP 与本表一起上传，或直接插入单元格。", "接线图.png"),
         "fixed_order": Column(False, "选项有先后次序、不可打乱时填“是”。", "否", "选项不可打乱时填“是”。"),
@@ -147,6 +148,7 @@ ENGLISH: Final = Words(
         **{name: f"Option {name[-1].upper()}" for name in OPTION_FIELDS},
         "key": "Answer",
         "difficulty": "Difficulty",
+        "cognitive": "Cognitive level",
         "source": "Source",
         "figures": "Figure",
         "fixed_order": "Fixed order",
@@ -185,6 +187,7 @@ ENGLISH: Final = Words(
             "single B; multiple ABD; true_false true; fill_in 220;50|fifty; numeric 22±0.1; matching 1-A 2-B; ordering BACD",
         ),
         "difficulty": Column(False, "Difficulty, 1 (easy) to 5 (hard).", "2", "1 (easy) to 5 (hard), or nothing."),
+        "cognitive": Column(False, "Cognitive level, for blueprints that ask for some.", "apply"),
         "source": Column(False, "What the item rests on: standard, textbook or rule, with its clause.", "GB 26860, clause 5"),
         "figures": Column(
             False,

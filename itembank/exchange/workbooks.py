@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from xlsxwriter.worksheet import Worksheet
 
 OPTIONS_WRITTEN: Final = 6
-FURTHER: Final = ("unit", "tolerance", "case", "stimulus")
-"""Columns only some kinds and case sets have a use for."""
+FURTHER: Final = ("unit", "tolerance", "cognitive", "case", "stimulus")
+"""Columns only some kinds, some banks and case sets have a use for."""
 _WIDTHS: Final = {"stem": 60, "kind": 12, "topic": 14, "source": 30, "rationale": 30, "figures": 16, "stimulus": 60}
 
 

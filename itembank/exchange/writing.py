@@ -33,6 +33,8 @@ class WritableItem(Protocol):
     def source(self) -> str: ...  # noqa: D102
     @property
     def reference(self) -> str: ...  # noqa: D102
+    @property
+    def cognitive(self) -> str: ...  # noqa: D102
 
 
 def write_items(items: Iterable[WritableItem], *, now: dt.datetime, mark: "Mark | None" = None) -> bytes:
@@ -88,6 +90,7 @@ def _item_texts(item: WritableItem) -> dict[str, str]:
         "difficulty": str(item.difficulty or ""),
         "source": item.source,
         "reference": item.reference,
+        "cognitive": item.cognitive,
     }
     if item.key is not None:
         texts["rationale"] = cells.from_html(item.key.rationale_html)

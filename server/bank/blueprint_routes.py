@@ -15,10 +15,11 @@ from server.auth.staff import Staff
 from server.bank import blueprint_form, blueprint_jobs, blueprint_live, blueprints, calibration, runway_view
 from server.bank.blueprint_form import BlueprintForm, Line
 from server.bank.blueprint_reader import Checked, checked
+from server.bank.cognitive import known_levels
 from server.bank.recount import asked_of
 from server.bank.scope import BlueprintWriter, Fields, PaperReader, own_bank, own_blueprint, text
 from server.bank.shortage_words import Sentences, tasks_of
-from server.bank.words import COGNITIVE, IMPORTANCES, SECTIONS
+from server.bank.words import IMPORTANCES, SECTIONS
 from server.db import Db, ReadDb, transaction
 from server.errors import Conflict, NotFound
 from server.jobs import JUDGE, Job
@@ -83,8 +84,8 @@ def _first_page(
 
 def _whole(request: Request, db: Session, bank: Bank, context: dict[str, Any], status: int = 200) -> Response:
     """The whole page."""
-    calibrated = len(calibration.estimates(db, bank.id))
-    return page(request, "bank/blueprint_form.html", status=status, **context, calibrated=calibrated)
+    context |= {"calibrated": len(calibration.estimates(db, bank.id)), "known_levels": known_levels(db, bank)}
+    return page(request, "bank/blueprint_form.html", status=status, **context)
 
 
 def _context(
@@ -110,7 +111,6 @@ def _context(
         "sentences": Sentences(topics),
         "tasks": tasks_of(bank),
         "enemies": len(cliques(db, bank.id)),
-        "known_levels": COGNITIVE,
         "place": blueprint_live.place,
         "answer_words": blueprint_live.answer_words,
         "kind_codes": list(SECTION_KINDS),

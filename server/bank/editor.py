@@ -13,6 +13,7 @@ from sqlmodel import Session, col
 from starlette.datastructures import FormData
 
 from itembank import cases, discussion, items, keys, lint
+from itembank.demands import LONGEST_LEVEL
 from itembank.errors import FieldProblem
 from itembank.exchange import cells
 from itembank.items import ItemBody, ItemKeyData, with_stimulus
@@ -51,6 +52,7 @@ class EditorForm(KindFields):
     options: list[str] = field(default_factory=lambda: [""] * ROWS)
     correct: list[int] = field(default_factory=list)
     difficulty: int = DEFAULT_DIFFICULTY
+    cognitive: str = ""
     source: str = ""
     fixed_order: bool = False
     rationale: str = ""
@@ -82,6 +84,7 @@ def read_form(fields: FormData) -> EditorForm:
         options=[text(fields, f"option_{n}") for n in range(1, ROWS + 1)],
         correct=sorted({int(value) for value in chosen if value.isdecimal() and 1 <= int(value) <= ROWS}),
         difficulty=int(difficulty) if difficulty in {"1", "2", "3", "4", "5"} else DEFAULT_DIFFICULTY,
+        cognitive=" ".join(text(fields, "cognitive").split())[:LONGEST_LEVEL],
         source=text(fields, "source")[:300],
         fixed_order=text(fields, "fixed_order") == "1",
         rationale=text(fields, "rationale"),
@@ -105,6 +108,7 @@ def form_of(db: Session, keyring: Keyring, item: Item, version: ItemVersion) -> 
         options=[*texts, *[""] * (ROWS - len(texts))],
         correct=list(key.correct) if choice else [],
         difficulty=version.difficulty,
+        cognitive=version.cognitive,
         source=version.source_clause,
         fixed_order=body.fixed_order,
         rationale=typed(key.rationale_html) if key.rationale_html else "",
@@ -230,7 +234,7 @@ def find_leaf(db: Session, bank: Bank, code: str) -> Topic | None:
 
 def draft_of(form: EditorForm, reading: Reading, topic_id: int) -> Draft:
     """What the library stores."""
-    return Draft(reading.body, reading.key, topic_id, form.difficulty, form.source)
+    return Draft(reading.body, reading.key, topic_id, form.difficulty, form.source, form.cognitive)
 
 
 def is_same(db: Session, keyring: Keyring, item: Item, version: ItemVersion, draft: Draft) -> bool:
@@ -238,5 +242,6 @@ def is_same(db: Session, keyring: Keyring, item: Item, version: ItemVersion, dra
     return (
         ItemBody.model_validate(version.body) == draft.body
         and keys.read_key(db, keyring, version.id) == draft.key
-        and (item.topic_id, version.difficulty, version.source_clause) == (draft.topic_id, draft.difficulty, draft.source_clause)
+        and (item.topic_id, version.difficulty) == (draft.topic_id, draft.difficulty)
+        and (version.source_clause, version.cognitive) == (draft.source_clause, draft.cognitive)
     )

@@ -12,6 +12,7 @@ from itembank.items import letter
 from itembank.tables import Bank, Item
 from server.auth.staff import Staff
 from server.bank import drafts, editor, item_list, tasks
+from server.bank.cognitive import known_levels
 from server.bank.discussion_view import Talk, newest_remarks
 from server.bank.drafts import Kept, Tab
 from server.bank.editor import EditorForm, Reading
@@ -90,6 +91,7 @@ class Editing:
             **self._context(),
             topics=item_list.topic_choices(self.db, self.bank),
             rows=editor.ROWS,
+            cognitive_levels=known_levels(self.db, self.bank),
             letter=letter,
             partial=False,
             kept=kept,

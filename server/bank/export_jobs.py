@@ -44,6 +44,7 @@ class ExportedItem:
     difficulty: int | None
     source: str
     reference: str
+    cognitive: str
 
 
 def make(context: JobContext, args: dict[str, Any]) -> dict[str, Any]:
@@ -121,7 +122,7 @@ def _items(context: JobContext, bank: Bank, row: ItemExport) -> Iterator[Exporte
 
 def _item(version: ItemVersion, code: str, number: int, key: ItemKeyData | None) -> ExportedItem:
     body = ItemBody.model_validate(version.body)
-    return ExportedItem(body, key, code, version.difficulty, version.source_clause, str(number))
+    return ExportedItem(body, key, code, version.difficulty, version.source_clause, str(number), version.cognitive)
 
 
 def _figures(db: Session, items: Sequence[ExportedItem]) -> dict[str, Figure]:

@@ -17,6 +17,7 @@ FIELDS: dict[str, str] = {
     "kind": _("Item kind"),
     "rationale": _("Why this is the answer"),
     "difficulty": _("Difficulty"),
+    "cognitive": _("Cognitive level"),
     "topic": _("Knowledge point"),
     "fixed_order": _("Order of options"),
     "change": _("What changed and why"),

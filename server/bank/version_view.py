@@ -34,6 +34,8 @@ def compare(db: Session, keyring: Keyring, old: ItemVersion, new: ItemVersion) -
     found = [(change.field, _in_words(change)) for change in changes.changes(before, after, old_key, new_key)]
     if old.source_clause != new.source_clause:
         found.append(("source", changes.text_pieces(old.source_clause, new.source_clause)))
+    if old.cognitive != new.cognitive:
+        found.append(("cognitive", changes.text_pieces(old.cognitive, new.cognitive)))
     if old.difficulty != new.difficulty:
         found.append(("difficulty", changes.text_pieces(str(old.difficulty), str(new.difficulty))))
     return [Difference(field, where(field), pieces, all(p.kind == "same" for p in pieces)) for field, pieces in found]

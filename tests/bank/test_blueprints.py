@@ -15,6 +15,7 @@ from server.bank import blueprint_form, blueprint_reader, calibration, charts, r
 from server.jobs import Job
 from tests.bank.conftest import House
 from tests.bank.papers import ask_for_papers, blueprint_fields, make_blueprint, make_papers
+from tests.bank.test_items import SINGLE
 from tests.itembank import banks
 
 LIVE = {"hx-request": "true"}
@@ -310,3 +311,13 @@ def test_a_stored_blueprint_keeps_its_digest_when_opened_and_stored_unchanged(ho
     client.post(f"{bank}/blueprints/save", data=fields | {"old": str(first)})
     with house.db() as db:
         assert [row.retired_at for row in db.exec(select(Blueprint))] == [None]
+
+
+def test_the_cognitive_level_of_an_item_is_written_and_shown(house: House, bank: str) -> None:
+    client = house.act("writer")
+    made = client.post(f"{bank}/items", data=SINGLE | {"cognitive": " 应用 "})
+    assert made.status_code == 303, made.text
+    page = made.headers["location"]
+    assert "<dt>认知层次</dt><dd>应用</dd>" in client.get(page).text
+    assert 'name="cognitive" value="应用"' in client.get(f"{page}/edit").text
+    assert '<option value="应用">' in house.act("manager").get(f"{bank}/blueprints/new").text

@@ -8,6 +8,7 @@ from sqlmodel import Session, col, select
 from itembank import cases, intake, keys, lifecycle, papers
 from itembank.assembly.audit import audit
 from itembank.assembly.find import Assembled, NoForms, assemble
+from itembank.assembly.laid_out import in_slot_order
 from itembank.assembly.pool_item import PoolItem, pool_digest
 from itembank.blueprint import BlueprintBody, Section, check
 from itembank.errors import InvalidItem, NotFound
@@ -15,7 +16,6 @@ from itembank.exchange.item_row import ImportedItem
 from itembank.items import CASE_SET, ItemBody, with_stimulus, write_body, write_key
 from itembank.lifecycle import Draft, NotAllowed
 from itembank.packages import public_package
-from itembank.papers import in_slot_order
 from itembank.pool import get_bank, load_pool
 from itembank.sealing import digest
 from itembank.similarity import content_digest

@@ -439,6 +439,7 @@ class Record:
     difficulty: int | None = None
     source: str = ""
     reference: str = ""
+    cognitive: str = ""
 
 
 DIGEST = "ab" * 32
