@@ -10,9 +10,10 @@ from pathlib import Path
 
 from playwright.sync_api import Browser
 
-from tests import tour
+from tests import tour, tour_day
 from tests.screenshots import a_demo
-from tests.tour import Demo, Passes, Stop
+from tests.tour import Demo, Passes
+from tests.tour_stops import Stop
 
 TARGET = Path(__file__).resolve().parent.parent / "docs" / "pictures"
 WIDTH = 1024
@@ -60,7 +61,7 @@ def main() -> None:
     parser.add_argument("--log", default="demo.log")
     chosen = parser.parse_args()
     with a_demo(chosen.url, chosen.log) as demo, tour.browser() as running:
-        take(running, demo, tour.enrich(running, demo))
+        take(running, demo, tour_day.enrich(running, demo))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 from playwright.sync_api import Browser
 
-from tests.tour import Demo, Passes, Stop, post
+from tests.tour import Demo, Passes, post
+from tests.tour_stops import Stop
 
 PATH = "/results/1"
 

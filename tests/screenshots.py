@@ -14,8 +14,9 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page
 
-from tests import publishing, tour
-from tests.tour import LANGUAGES, STOPS, THEMES, Demo, Passes, Stop
+from tests import publishing, tour, tour_day
+from tests.tour import LANGUAGES, THEMES, Demo, Passes
+from tests.tour_stops import STOPS, Stop
 
 SIZES = ((1366, 768), (1024, 768))
 TARGET = Path(__file__).resolve().parent.parent / "var" / "screenshots"
@@ -82,7 +83,7 @@ def main() -> None:
     chosen = parser.parse_args()
     began, count = time.monotonic(), 0
     with a_demo(chosen.url, chosen.log) as demo, tour.browser() as running:
-        names = tour.enrich(running, demo)
+        names = tour_day.enrich(running, demo)
         for path in shoot_staff(running, demo, STOPS, names, chosen.only):
             print(path, flush=True)
             count += 1

@@ -9,9 +9,10 @@ from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
-from tests import tour
+from tests import tour, tour_day
 from tests.journeys.client.room import SAFE_RULES, VENDOR
-from tests.tour import STOPS, THEMES, Demo, Passes
+from tests.tour import Demo, Passes
+from tests.tour_stops import STOPS
 
 pytestmark = pytest.mark.browser
 
@@ -68,7 +69,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
 
 @pytest.fixture(scope="module")
 def names(browser: Browser, demo: Demo) -> dict[str, str]:
-    return tour.enrich(browser, demo)
+    return tour_day.enrich(browser, demo)
 
 
 def test_every_page_has_a_stop(app: FastAPI) -> None:
@@ -101,7 +102,7 @@ def test_candidate_screens(browser: Browser, demo: Demo) -> None:
     made = tour.context(browser, demo.url, size=SIZE, theme="light", language="zh_CN", bypass_csp=True)
     watched, wrong = Watched(made), []
     for name, before in tour.candidate_screens(browser, watched.page, demo):
-        for theme in THEMES:
+        for theme in tour.THEMES:
             watched.page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
             watched.page.reload()
             before()
