@@ -70,6 +70,7 @@ def test_what_is_typed_is_kept_and_truly_said(bank: str, server: LiveServer, des
     saving(second, "kept")
     page.locator("#stem").fill(STEM + "为什么？")
     expect(page.locator("#saving .alert")).to_contain_text("另一个窗口")
+    saving(page, "kept")
     for one in (page, second):
         one.close()  # as a crash does: nobody asks
     again = writer.context.new_page()
