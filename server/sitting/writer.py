@@ -1,10 +1,11 @@
 """The one door: commands in, decisions made durable, answers out. Group commit on a thread of its own.
 
 Takes all that is queued (at most `BATCH`), one transaction: lock the sittings' rows in id order, read, decide in order of
-arrival, insert events, update rows, commit - then answer. It never answers from memory. There is no timer: while one batch
-commits, the next gathers. A full queue answers `busy` at once. A batch that fails on its data is cut in two until the
-poisoned command stands alone. When nothing can be stored (disk full, database away) everything of the batch is answered
-`storage`, which to a candidate means *unknown*: the same operation sent again is stored once. It recovers by itself.
+arrival, insert events, update rows, commit - then answer. It never answers from memory. While one batch commits, the next
+gathers; only in a crowd it waits for more, at most `GATHER_S`. A full queue answers `busy` at once. A batch that fails on its
+data is cut in two until the poisoned command stands alone. When nothing can be stored (disk full, database away) everything of
+the batch is answered `storage`, which to a candidate means *unknown*: the same operation sent again is stored once. It recovers
+by itself.
 """
 
 import asyncio
@@ -29,6 +30,10 @@ BATCH = 256
 RETRIES = 10
 """A lock is waited for at most this often (300 ms each on PostgreSQL, 10 s once on SQLite) before `storage`."""
 PAUSE_AFTER_FAILURE_S = 0.05
+CROWD = 16
+"""After a batch of so many the next one waits for its mates: what a batch costs whatever its size is then shared by more."""
+GATHER_STEP_S, GATHER_S = 0.0005, 0.003
+"""As long as more came within a step, and never longer than this."""
 KEPT_MAX = 20_000
 """Sittings remembered from their last change, about 1 kB each and mostly the same objects the pulses answer from."""
 
@@ -64,6 +69,7 @@ class Writer:
         self._lock = threading.RLock()
         self._wake = threading.Condition(self._lock)
         self._busy = False
+        self._last = 0
         self._stopping = False
         self._connection: Connection | None = None
         self._kept: dict[Key, Sitting] = {}
@@ -165,8 +171,18 @@ class Writer:
             while not self._queue and not self._stopping:
                 self._wake.wait()
             self._busy = bool(self._queue)
+            if self._last >= CROWD:
+                self._gather()
             queue = self._queue
-            return [queue.popleft() for _ in range(min(len(queue), BATCH))]
+            self._last = min(len(queue), BATCH)
+            return [queue.popleft() for _ in range(self._last)]
+
+    def _gather(self) -> None:
+        """Wait as long as more keeps coming, but not long."""
+        until, seen = time.monotonic() + GATHER_S, 0
+        while seen < len(self._queue) < BATCH and not self._stopping and time.monotonic() < until:
+            seen = len(self._queue)
+            self._wake.wait(GATHER_STEP_S)
 
     def _write(self, jobs: list[Job]) -> None:
         for _attempt in range(RETRIES):

@@ -356,6 +356,36 @@ def test_stopping_writes_what_is_queued_and_refuses_the_rest(dbs: Databases, now
     assert writer.do(answer(1, 1)).code == "shutdown"
 
 
+def test_in_a_crowd_a_batch_waits_for_its_mates_and_alone_nobody_waits(
+    dbs: Databases, now: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.sitting.writer.GATHER_S", 5.0)
+    monkeypatch.setattr("server.sitting.writer.GATHER_STEP_S", 0.5)
+    writer = Writer(store_for(dbs.write), now)
+    crowd = [writer.submit(command) for person in range(1, 11) for command in ready(person)]
+    writer.start()
+    assert {future.result(10).code for future in crowd} == {"ok"}
+    before = writer.batches
+    mates = [writer.submit(answer(person, 1)) for person in range(1, 6)]
+    assert {future.result(10).code for future in mates} == {"ok"}
+    assert writer.batches == before + 1
+    monkeypatch.setattr(writer, "_gather", lambda: pytest.fail("nobody is there to wait for"))
+    assert writer.do(answer(1, 2)).code == "ok"
+    assert writer.stop()
+
+
+def test_a_writer_that_waits_for_mates_stops_at_once(dbs: Databases, now: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("server.sitting.writer.GATHER_S", 60.0)
+    monkeypatch.setattr("server.sitting.writer.GATHER_STEP_S", 60.0)
+    writer = Writer(store_for(dbs.write), now)
+    crowd = [writer.submit(command) for person in range(1, 11) for command in ready(person)]
+    writer.start()
+    assert {future.result(10).code for future in crowd} == {"ok"}
+    waiting = writer.submit(answer(1, 1))
+    assert writer.stop()
+    assert waiting.result(0).code == "ok"
+
+
 def test_listeners_hear_of_changes_after_the_commit_but_not_of_saves(writer: Writer) -> None:
     heard: list[list[str]] = []
     writer.listeners.append(lambda sittings: heard.append([sitting.state for sitting in sittings]))
