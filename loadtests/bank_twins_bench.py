@@ -30,7 +30,7 @@ from itembank.similarity import bands
 from itembank.tables import Bank, Family, ImportBatch, Item, ItemVersion, Topic
 from loadtests.bank_items import CONTENT, generated
 from server import migrations
-from server.bank import item_list
+from server.bank import export_jobs, item_list
 from server.clock import SystemClock
 from server.db import Databases, connect, reading, transaction
 from server.keyring import Keyring
@@ -159,8 +159,8 @@ def imports() -> dict[str, Figure]:
     return {"import_10k_s": {"value": median(runs), "unit": "s", "runs": runs}}
 
 
-def _row(item: ImportedItem) -> item_list.ExportedItem:
-    return item_list.ExportedItem(item.body, item.key, item.topic_code, item.difficulty, item.source, "")
+def _row(item: ImportedItem) -> export_jobs.ExportedItem:
+    return export_jobs.ExportedItem(item.body, item.key, item.topic_code, item.difficulty, item.source, "", "")
 
 
 def _import(dbs: Databases, keyring: Keyring, bank: Bank, data: bytes, leaves: frozenset[str]) -> None:

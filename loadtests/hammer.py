@@ -7,6 +7,7 @@ import asyncio
 import json
 import time
 from dataclasses import dataclass, field
+from functools import partial
 
 
 @dataclass
@@ -92,11 +93,8 @@ async def _run(port: int, cookies: list[str], epochs: list[int], first_ops: list
             b"POST /exam/api/ops HTTP/1.1\r\nhost: 127.0.0.1:%d\r\ncontent-type: application/json\r\n"
             b"cookie: %s\r\nsec-fetch-site: same-origin\r\naccept: */*\r\nuser-agent: hammer\r\n" % (port, cookie.encode())
         )
-        _transport, one = await loop.create_connection(
-            lambda n=number, h=head, e=epoch, f=first: _Connection(n, h, e, f, until, result),
-            "127.0.0.1",
-            port,  # type: ignore[misc]
-        )
+        made = partial(_Connection, number, head, epoch, first, until, result)
+        _transport, one = await loop.create_connection(made, "127.0.0.1", port)
         connections.append(one)
     await asyncio.gather(*(one.done for one in connections))
     result.seconds = time.perf_counter() - began

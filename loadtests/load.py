@@ -371,7 +371,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=30.0, help="of each run at the human rhythm")
     parser.add_argument("--out", type=Path, default=Path("var/bench/load.json"))
     given = parser.parse_args()
-    load, found, failed = Load(given.runs, given.seconds), {}, []
+    load, failed = Load(given.runs, given.seconds), []
+    found: dict[str, dict[str, Any]] = {}
     for name in producing(given.figures):
         began = time.perf_counter()
         print(f"{name}: {FIGURES[name].__doc__}", flush=True)

@@ -110,10 +110,13 @@ def _place(db: Session, candidates: int, now: datetime) -> tuple[int, list[int],
     occupation = Occupation(code=f"9-{stamp}", name="电工")
     db.add_all([institution, occupation])
     db.flush()
+    assert institution.id is not None
+    assert occupation.id is not None
     centre = Centre(institution_id=institution.id, code="L1", name="负荷测试考点")
     plan = Plan(institution_id=institution.id, code="L1", name="负荷测试计划", occupation_id=occupation.id, level="4")
     db.add_all([centre, plan])
     db.flush()
+    assert centre.id is not None
     rooms = [
         Room(centre_id=centre.id, number=str(number + 1), name=f"第{number + 1}机房", capacity=ROOM_SEATS, columns=10)
         for number in range(-(-candidates // ROOM_SEATS))
