@@ -114,8 +114,14 @@ class Row:
 
     def matches(self, kind: str, topic: str, importance: str, difficulty: int = 0, cognitive: str = "", letter: str = "") -> bool:
         """Whether a question with these attributes counts here."""
-        look: tuple[str | int, ...] = (kind, topic, importance, difficulty, cognitive, letter)
-        return all(meets(wanted, value, n) for n, (wanted, value) in enumerate(zip(self.wanted, look, strict=True)))
+        return (  # spelt out: asked a million times for a large bank
+            (self.kind is None or self.kind == kind)
+            and (self.topic is None or is_under(topic, self.topic))
+            and (self.importance is None or self.importance == importance)
+            and (self.difficulty is None or self.difficulty == difficulty)
+            and (self.cognitive is None or self.cognitive == cognitive)
+            and (self.letter is None or self.letter == letter)
+        )
 
 
 def meets(wanted: str | int | None, value: str | int, number: int) -> bool:

@@ -21,6 +21,14 @@ from tests import factories, postgresql
 
 START = datetime(2026, 11, 21, 1, 0, tzinfo=UTC)
 _numbers = itertools.count(1)
+JOURNEYS = Path(__file__).with_name("journeys")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """`.ci/check` looks for browser tests in one place: one that lies elsewhere would never run."""
+    lost = [item.nodeid for item in items if item.get_closest_marker("browser") and JOURNEYS not in item.path.parents]
+    if lost:
+        raise pytest.UsageError(f"browser tests belong into {JOURNEYS.name}/: {', '.join(lost)}")
 
 
 @pytest.fixture

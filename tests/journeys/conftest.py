@@ -18,6 +18,21 @@ from tests.live import LiveServer
 PATIENCE_MS = 90_000
 """How long an expectation waits at most; a busy machine is slow, not wrong."""
 
+LONGEST = [
+    "test_accessibility.py",
+    "test_four_candidates.py",
+    "test_from_import_to_filed_forms.py",
+    "test_real_server.py",
+    "test_kinds.py",
+]
+"""Minutes each: they begin first, so that several processes end together (`.ci/check` keeps this order)."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first, the rest as they were."""
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.name, len(places)))
+
 
 @pytest.fixture(scope="package")
 def chromium() -> str:
