@@ -89,7 +89,6 @@ STOPS = (
     Stop("expert", "/bank/1/papers/{papers}/forms/{form_read}/reading", "form-reading"),
     Stop("reviewer", "/bank/1/papers/{papers}/forms/{form_rejected}/reading", "form-rejected"),
     Stop("bank", "/bank/1/papers/2/filing", "filing-package"),
-    Stop("bank", "/bank/1/settings", "bank-settings"),
     Stop("bank", "/bank/1/papers/making/{infeasible}", "papers-infeasible"),
     Stop("officer", "/exams", "exams"),
     Stop("officer", "/exams/new", "exam-new"),
