@@ -21,7 +21,7 @@ from server.db import reading, transaction
 from server.demo.bank import CONTENT
 from server.keyring import Keyring
 from server.records import rich, tex
-from tests import factories
+from tests import factories, kinds
 from tests.conftest import START
 from tests.grading.world import forms_without_solver
 
@@ -82,11 +82,11 @@ def address(app: FastAPI, client: TestClient, clock: FakeClock, keyring: Keyring
     return f"/bank/{bank}/papers/{papers}/filing"
 
 
-def text_of(pdf: bytes, folder: Path) -> list[str]:
+def text_of(pdf: bytes, folder: Path, order: str = "-layout") -> list[str]:
     assert pdf.startswith(b"%PDF-")
     file = folder / "filing.pdf"
     file.write_bytes(pdf)
-    out = subprocess.run(["pdftotext", "-layout", str(file), "-"], capture_output=True, check=True).stdout.decode()
+    out = subprocess.run(["pdftotext", order, str(file), "-"], capture_output=True, check=True).stdout.decode()
     return ["".join(page.split()) for page in out.split("\f")[:-1]]
 
 
@@ -127,6 +127,27 @@ def test_two_people_print_the_sealed_forms(
     sign_in("bank_manager")
     assert client.get(address).status_code == 404
     assert client.get(f"{address}/1/forms.pdf").status_code == 404
+
+
+def test_every_kind_of_question_is_printed(
+    app: FastAPI, client: TestClient, clock: FakeClock, keyring: Keyring, sign_in: SignIn, tmp_path: Path
+) -> None:
+    sign_in("bank_manager")
+    kinds.paper(app.state.dbs, keyring, clock)
+    with reading(app.state.dbs) as db:
+        bank, papers = db.exec(select(Bank.id)).one(), db.exec(select(PaperSet.id)).one()
+    address, home = f"/bank/{bank}/papers/{papers}/filing", institution_of(app)
+    wanted = {"recipient": "区中心", "reason": "报送备案", "with_keys": "true"}
+    assert client.post(address, data=wanted).status_code == 303
+    sign_in("bank_manager", institution_id=home)
+    assert client.post(f"{address}/1/decide", data={"decision": "agree"}).status_code == 303
+    whole = "".join(text_of(client.get(f"{address}/1/forms.pdf").content, tmp_path, "-raw"))
+    words = ("填空题（1题", "计算填空题（2题", "匹配题（1题", "排序题（1题", "（单位：A）", "(1)电流")
+    for said in (*words, *kinds.MATCH_OPTIONS, *kinds.STEPS):
+        assert said in whole, said
+    assert whole.count("某支路电压为220V") == 1, "the shared text stands once, above the first of its questions"
+    assert "标准答案" in whole
+    assert "交流电" in whole.split("标准答案")[-1]
 
 
 def test_the_file_goes_after_a_day() -> None:
