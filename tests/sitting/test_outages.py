@@ -129,7 +129,12 @@ def test_i3_the_same_gap_is_one_row_also_for_those_who_race(server: Server, exam
             outages.note(db, since, until, run)
     with reading(server.dbs) as db:
         assert [row.run for row in db.exec(select(Outage))] == ["a"]
-        assert [one.exam_session_id for one in outages.waiting(db)] == [exam.id]
+        [one] = outages.waiting(db)
+    assert one.exam_session_id == exam.id
+    for _process in range(2):
+        outages.applied(server.dbs, one, until)
+    with reading(server.dbs) as db:
+        assert [row.verb for row in trail.about(db, f"exam_session:{exam.id}")].count("outage.credited") == 1
 
 
 def test_one_process_that_stood_still_beside_another_is_no_outage(server: Server, exam: Exam) -> None:

@@ -15,7 +15,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import event, text
 from sqlmodel import col, select
 
-from itembank import passport
+from itembank import passport, sealing
 from itembank.packages import public_package
 from itembank.tables import Form, LedgerEntry
 from server.audit.trail import Actor
@@ -314,6 +314,8 @@ def test_everybody_makes_the_same_one(dbs: Databases, clock: FakeClock, keyring:
         assert paper["digest"] == found[1].paper_digest == names[row.form_id]
         with reading(dbs) as db:
             assert paper == public_package(db, row.form_id, keyring).model_dump(mode="json")
+    with pytest.raises(InvalidTag):  # sealed for its own place
+        keyring.open(sealing.PAPER, rows[0].release, package._aad(exam.id, rows[1].form_id, rows[0].digest))
 
 
 def test_the_key_is_not_in_the_database(one: Candidate, core: Core, exam: Exam) -> None:

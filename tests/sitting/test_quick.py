@@ -5,6 +5,7 @@ import json
 import re
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -190,6 +191,15 @@ def test_pieces_pipelines_and_a_request_within_a_body(ways: Ways, sitting: Candi
     line.send(hidden)
     assert line.answer().startswith(b"HTTP/1.1 422 ")
     assert sitting.ops({"op": 7, "item": 2, "value": [2]}).json()["ack"] == 7  # nothing has taken this number
+
+
+def test_a_request_within_a_head_is_none(ways: Ways, sitting: Candidate) -> None:
+    line = ways.quick()
+    line.send(b"GET /exam/api/me HTTP/1.1\r\nX-Odd: ")
+    time.sleep(0.2)  # read by itself: what follows arrives in the middle of a message
+    assert line.ask(request_of(sitting, ops(sitting, 1))).startswith(b"HTTP/1.1 ")
+    assert ways.asgi[-1] == "/exam/api/me"
+    assert sitting.ops({"op": 1, "item": 2, "value": [2]}).json()["ack"] == 1  # nothing has taken this number
 
 
 def test_connections_are_kept_and_closed_as_asked(ways: Ways, sitting: Candidate) -> None:
