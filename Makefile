@@ -8,7 +8,7 @@ export UV_SYSTEM_CERTS := 1
 export UV_NO_PROGRESS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset test check env env-test env-load bench bench-bank load load-locust faults races soak mutants screenshots pictures migration-check reference coverage clean
+.PHONY: help demo demo-reset test check env env-test env-load bench bench-bank load load-locust faults races soak mutants screenshots pictures reference coverage clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18

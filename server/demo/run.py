@@ -1,11 +1,14 @@
 """`jikao demo`: load once, keep the data, serve, keep ten candidates at work, say where to click."""
 
 import contextlib
+import fcntl
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from sqlmodel import Session, col, select
 from starlette.datastructures import State
@@ -39,9 +42,28 @@ def run(settings: Settings, *, reset: bool) -> None:
     )
     if settings.host not in LOOPBACK:
         raise SettingsError("the demo has published passwords: it listens on 127.0.0.1 only")
-    if reset and settings.data_dir.exists():
-        shutil.rmtree(settings.data_dir)
-    listener = serving.listen(settings)  # before anything is loaded: a taken port is said at once
+    with alone(settings.data_dir):
+        listener = serving.listen(settings)  # before anything is loaded or forgotten: a taken port is said at once
+        if reset and settings.data_dir.exists():
+            shutil.rmtree(settings.data_dir)
+        _serve(settings, listener)
+
+
+@contextlib.contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """One demo on a folder at a time, whatever its port: two would share one SQLite file. Raises `SettingsError`."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_name("demo.lock").open("w", encoding="ascii") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SettingsError(
+                f"a demo is running on {folder}: stop it first (Ctrl+C where it runs); nothing was changed"
+            ) from None
+        yield
+
+
+def _serve(settings: Settings, listener: socket.socket) -> None:
     migrations.upgrade(settings.url)
     dbs, clock = connect(settings.url), SystemClock()
     keyring = open_keys(dbs, settings, clock.now())

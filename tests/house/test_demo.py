@@ -1,8 +1,10 @@
 """The demo holds what it promises: three exams' worth of forms and then a reason, a marked exam, one that stays open."""
 
 import functools
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from sqlalchemy import func
@@ -14,7 +16,7 @@ from itembank.formulas import OPEN
 from itembank.similarity import bands
 from itembank.similarity.index import Index
 from itembank.tables import Bank, Blueprint, LedgerEntry
-from server import migrations
+from server import migrations, serving
 from server.clock import FakeClock
 from server.db import Databases, connect, reading, transaction
 from server.demo import bank, exams, run
@@ -23,6 +25,7 @@ from server.demo.people import House
 from server.grading.tables import Result
 from server.keyring import Keyring
 from server.registry.tables import Entry, ExamSession
+from server.settings import Settings, SettingsError
 from server.sitting.commands import Arrive, Open
 from server.sitting.exams import exam_of
 from server.sitting.opening import open_exam_session
@@ -136,3 +139,15 @@ def test_the_bank_gives_next_week_s_forms_and_then_says_why_not(world: World) ->
     with reading(world.dbs) as db:
         claims = db.exec(select(LedgerEntry.family_id).where(col(LedgerEntry.ended_at).is_(None))).all()
     assert len(claims) == len(set(claims)) == 450
+
+
+def test_a_running_demo_is_neither_forgotten_nor_doubled(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path)
+    kept = tmp_path / "demo" / "jikao.db"
+    kept.parent.mkdir()
+    kept.write_bytes(b"answers")
+    with run.alone(tmp_path / "demo"), pytest.raises(SettingsError, match="a demo is running"):
+        run.run(settings, reset=True)
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(serving.PortTaken):
+        run.run(Settings(data_dir=tmp_path, port=taken.getsockname()[1]), reset=True)
+    assert kept.read_bytes() == b"answers"
