@@ -13,8 +13,10 @@ import subprocess
 from datetime import datetime
 from pathlib import Path
 
+from sqlalchemy import inspect
 from sqlalchemy.engine import make_url
 
+from server.db import make_engine
 from server.settings import Settings
 
 MANIFEST = "manifest.json"
@@ -64,7 +66,18 @@ def restore(settings: Settings, source: Path) -> list[str]:
     else:
         if manifest["database"] != DUMP_FILE:
             raise BackupError("this backup is of SQLite, the settings name a PostgreSQL database")
-        _run(["pg_restore", "--exit-on-error", "--no-owner", "--dbname", _libpq(settings.url), str(source / DUMP_FILE)])
+        _must_be_empty(settings.url)
+        _run(
+            [
+                "pg_restore",
+                "--exit-on-error",
+                "--single-transaction",
+                "--no-owner",
+                "--dbname",
+                _libpq(settings.url),
+                str(source / DUMP_FILE),
+            ]
+        )
         done.append("database: restored by pg_restore")
     if manifest["with_keys"]:
         shutil.copytree(source / "keys", settings.keys, dirs_exist_ok=True)
@@ -116,6 +129,18 @@ def _copy_sqlite(settings: Settings, folder: Path) -> str:
 def _dump_postgresql(settings: Settings, folder: Path) -> str:
     _run(["pg_dump", "--format=custom", "--no-owner", "--file", str(folder / DUMP_FILE), _libpq(settings.url)])
     return DUMP_FILE
+
+
+def _must_be_empty(url: str) -> None:
+    engine = make_engine(url, read_only=True)
+    try:
+        with engine.connect() as connection:
+            found = inspect(connection).get_table_names()
+    finally:
+        engine.dispose()
+    if found:
+        name = make_url(url).database
+        raise BackupError(f"the database {name} holds {len(found)} tables: restore into an empty one, nothing is overwritten")
 
 
 def _libpq(url: str) -> str:

@@ -9,10 +9,9 @@ from typing import Annotated
 import typer
 
 from server import backup as backups
-from server import commands, db, logs, migrations, people, tls
+from server import commands, db, logs, migrations, pages, people, tls
 from server.clock import SystemClock
 from server.fitting_keys import open_keys
-from server.pages import beijing
 from server.settings import load
 from server.terminal import complain, plainly, say, show
 from server.tls_commands import app as tls_app
@@ -68,6 +67,7 @@ def serve(
     if settings.workers == 1:
         from server.app import create_app
 
+        commands.check_one(settings)
         serving.serve(create_app(settings), settings, ready=f"Jikao serves on {settings.origin}")
         return
     commands.check_many(settings, say)
@@ -216,13 +216,15 @@ def export(
 @app.command()
 @plainly
 def backup(
-    to: Annotated[Path, typer.Option(help="Folder of backups; a new one is made below it.")] = Path("var/backups"),
+    to: Annotated[
+        Path | None, typer.Option(help="Folder of backups; a new one is made below it. Otherwise `backups` in the data folder.")
+    ] = None,
     with_keys: Annotated[bool, typer.Option("--with-keys", help="Copy the keys too; keep such a backup locked away.")] = False,
 ) -> None:
     """Copy the database while it serves, and check the copy."""
     settings = load()
     migrations.must_be_current(settings.url)
-    say(f"Written: {backups.backup(settings, to, SystemClock().now(), with_keys=with_keys)}")
+    say(f"Written: {backups.backup(settings, to or settings.backups, SystemClock().now(), with_keys=with_keys)}")
 
 
 @app.command()
@@ -239,15 +241,23 @@ def restore(
 @plainly
 def ledger(item: Annotated[int, typer.Argument(help="Number of the item.")]) -> None:
     """Tell the story of an item's use: reserved, burned, released, by which form."""
-    from itembank import ledger as itembank_ledger
-
-    here = Installation()
     from rich.table import Table
 
-    table = Table("when", "state", "form", "what")
+    from itembank.tables import Item
+    from server.bank import ledger_view
+
+    here = Installation()
+    pages.language.set("en")
     with db.reading(here.dbs) as session:
-        for chapter in itembank_ledger.explain(session, item):
-            table.add_row(beijing(chapter.at), str(chapter.state), str(chapter.form_id or ""), str(chapter.text))
+        if session.get(Item, item) is None:
+            raise commands.CommandError(f"There is no item {item}.")
+        story = ledger_view.story(session, item)
+    if not story:
+        say(f"Item {item} was never reserved: it is free.")
+        return
+    table = Table("when", "state", "what")
+    for line in story:
+        table.add_row(pages.beijing(line.at), line.state, line.text)
     show(table)
 
 

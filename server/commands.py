@@ -39,6 +39,15 @@ class Here(Protocol):
         """The time."""
 
 
+def check_one(settings: Settings) -> None:
+    """Before one process serves: raises `NotDurable`."""
+    engine = make_engine(settings.url, read_only=True)
+    try:
+        check_durable(engine)
+    finally:
+        engine.dispose()
+
+
 def check_many(settings: Settings, say: Callable[[str], None]) -> None:
     """Before several processes serve: raises `NotDurable`; says what they lack and do without."""
     engine = make_engine(settings.url, read_only=True)
@@ -132,4 +141,5 @@ def results_xlsx(here: Here, exam_session_id: int, who: Staff) -> bytes:
         if not rows:
             raise CommandError("this exam session is not marked yet: jikao grade")
         trail.append(db, who.actor, "results.exported", head.session, now=here.now(), detail={"rows": len(rows)})
-    return workbook(head, rows)
+        publication = results.publication_in_force(db, exam_session_id)
+    return workbook(head, rows, checkers=results.checkers(publication))

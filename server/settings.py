@@ -109,6 +109,11 @@ class Settings(BaseSettings):
         return self.keys_dir or self.data_dir / "keys"
 
     @property
+    def backups(self) -> Path:
+        """Folder of backups, where a command names no other."""
+        return self.data_dir / "backups"
+
+    @property
     def secure_cookies(self) -> bool:
         """Whether cookies may travel by HTTPS only."""
         return self.behind_tls or self.tls_cert is not None
@@ -160,5 +165,18 @@ def _sentence(error: ValidationError) -> str:
     parts = []
     for problem in error.errors():
         name = "JIKAO_" + "_".join(str(part) for part in problem["loc"]).upper() if problem["loc"] else "The settings"
-        parts.append(f"{name}: {problem['msg'].removeprefix('Value error, ')}")
+        given = f", not '{problem['input']}'" if problem["loc"] else ""
+        form = _FORMS.get(problem["type"])
+        said = form.format_map(problem.get("ctx", {})) + given if form else problem["msg"].removeprefix("Value error, ")
+        parts.append(f"{name}: {said}")
     return "; ".join(parts)
+
+
+_FORMS = {
+    "int_parsing": "write a whole number",
+    "bool_parsing": "write true or false",
+    "greater_than_equal": "write {ge} or more",
+    "less_than_equal": "write {le} or less",
+    "literal_error": "write {expected}",
+}
+"""What the library calls odd, said as what to write."""

@@ -14,7 +14,7 @@ from playwright.sync_api import APIRequestContext, Browser, BrowserContext, Page
 
 from server.demo.people import PASSWORD
 from tests import trouble
-from tests.live import LiveServer, chromium
+from tests.live import LiveServer, headless_shell
 from tests.tour_stops import Stop
 
 ARGUMENTS = ["--no-sandbox", "--disable-dev-shm-usage"]
@@ -58,7 +58,7 @@ def running_demo(data_dir: Path) -> Iterator[Demo]:
 @contextlib.contextmanager
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
+        running = playwright.chromium.launch(executable_path=headless_shell(), args=ARGUMENTS)
         try:
             yield running
         finally:
@@ -93,9 +93,13 @@ class Passes:
     def __init__(self, running: Browser, url: str) -> None:
         self.running, self.url = running, url
         self._cookies: dict[str, str] = {}
+        self._worn: dict[BrowserContext, str] = {}
 
     def wear(self, made: BrowserContext, who: str) -> None:
         """Make the context that person's; "" nobody's. Its pages are left first: what they still ask for is the other's."""
+        if self._worn.get(made) == who:
+            return
+        self._worn[made] = who
         for page in made.pages:
             page.goto("about:blank")
         made.clear_cookies(name="jikao_s")

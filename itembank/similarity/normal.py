@@ -7,6 +7,7 @@ So 1.5 V is not 15 V, 5 MΩ is not 5 mΩ, 1/2 is not 12, -5 is not 5, 10² is no
 different: an identical item is refused outright, while a similar one can still be noticed by a person.
 """
 
+import functools
 import hashlib
 import json
 import re
@@ -93,8 +94,12 @@ def _thin(found: re.Match[str]) -> str:
     return "," if start and text[start - 1].isdecimal() and text[end : end + 1].isdecimal() else ""
 
 
+@functools.lru_cache(maxsize=8192)
 def normal_text(text: str) -> str:
-    """The normal form of one plain text as `markup.plain_text` gives it."""
+    """The normal form of one plain text as `markup.plain_text` gives it.
+
+    Kept for a while: an import asks for each of its texts when it is read, compared with the bank and compared with itself.
+    """
     pictures = iter(_PICTURE.findall(text))
     bare = formulas.replaced(text, lambda tex: f" {formulas.comparable(tex)} ")
     mapped = _PICTURE.sub("\x00", bare).translate(_PLAIN)

@@ -269,6 +269,11 @@ def publication_in_force(db: Session, exam_session_id: int) -> Publication | Non
     ).first()
 
 
+def checkers(publication: Publication | None) -> str:
+    """The two people of a publication, as forms name them; "" before it."""
+    return f"{publication.proposed_name}、{publication.decided_name}" if publication else ""
+
+
 def open_publication(db: Session, exam_session_id: int) -> Publication | None:
     """The proposal to publish that waits for a second person."""
     return db.exec(

@@ -137,8 +137,7 @@ def summary_file(request: Request, who: Reader, exam_session_id: int) -> Respons
         detail = {"run": head.run_no, "rows": len(rows)}
         now = request.app.state.clock.now()
         trail.append(db, who.actor, "results.exported", head.session, now=now, detail=detail)
-    reviewer = f"{publication.proposed_name}、{publication.decided_name}" if publication else ""
-    return download(f"成绩汇总表-{head.title}.xlsx", workbook(head, rows, reviewer=reviewer), XLSX)
+    return download(f"成绩汇总表-{head.title}.xlsx", workbook(head, rows, checkers=results.checkers(publication)), XLSX)
 
 
 @router.get("/results/{exam_session_id}/runs")

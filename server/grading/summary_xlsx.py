@@ -32,8 +32,12 @@ OUTCOMES: Final = {"passed": "合格", "failed": "不合格", "absent": "缺考"
 SAFE: Final = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False, "in_memory": True}
 
 
-def workbook(head: Head, rows: list[SummaryRow], *, reviewer: str = "") -> bytes:
-    """The file. `reviewer`: who publishes or checks, printed beside 系统阅卷."""
+UNPUBLISHED: Final = "尚未公布，仅供复核"
+"""On every summary taken before the results are published: it is there to be checked, not to be handed out."""
+
+
+def workbook(head: Head, rows: list[SummaryRow], *, checkers: str) -> bytes:
+    """The file. `checkers`: the two people of the publication, printed beside 系统阅卷; "" before it."""
     buffer = io.BytesIO()
     import xlsxwriter  # with the first file, not at start-up
 
@@ -67,7 +71,7 @@ def workbook(head: Head, rows: list[SummaryRow], *, reviewer: str = "") -> bytes
     foot = 6 + len(rows)
     counts = {name: sum(row.outcome == key for row in rows) for key, name in OUTCOMES.items()}
     sheet.write_string(foot, 0, f"共 {len(rows)} 人：" + "，".join(f"{name} {n} 人" for name, n in counts.items()))
-    sheet.write_string(foot + 1, 0, f"理论阅卷：系统阅卷（第 {head.run_no} 次）　复核人：{reviewer}")
+    sheet.write_string(foot + 1, 0, f"理论阅卷：系统阅卷（第 {head.run_no} 次）　复核人：{checkers or UNPUBLISHED}")
     sheet.write_string(foot + 2, 0, "理论阅卷人签字：　　　　　　　　技能考评组签字：")
     sheet.freeze_panes(5, 2)
     sheet.set_landscape()

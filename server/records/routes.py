@@ -11,6 +11,7 @@ from server.auth.staff import Staff, allow
 from server.db import Db, ReadDb
 from server.errors import Conflict
 from server.grading import results
+from server.grading.summary_xlsx import UNPUBLISHED
 from server.grading.tables import Publication
 from server.pages import PDF, _, download, page
 from server.records.reading import OVER, heading_of, room_sheets
@@ -107,5 +108,5 @@ def score_summary(request: Request, db: Db, who: Printer, exam_id: int) -> Respo
 def _reviewers(publication: Publication | None, who: Staff) -> str:
     """The two people of the publication; before it, the results officer who prints the sheet to check it."""
     if publication is not None:
-        return f"{publication.proposed_name}、{publication.decided_name}"
-    return who.name if "results_officer" in who.roles else ""
+        return results.checkers(publication)
+    return f"{who.name}　{UNPUBLISHED}" if "results_officer" in who.roles else UNPUBLISHED

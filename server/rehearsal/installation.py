@@ -46,7 +46,7 @@ def _disk(settings: Settings) -> Finding:
 def _backup(settings: Settings, now: datetime) -> Finding:
     zh, en = "最近备份", "Latest backup"
     made: list[datetime] = []
-    for folder in (settings.data_dir / "backups").glob("jikao-*"):
+    for folder in settings.backups.glob("jikao-*"):
         try:
             made.append(datetime.fromisoformat(str(read_manifest(folder)["made_at"])))
         except (BackupError, OSError, KeyError, ValueError):

@@ -133,6 +133,7 @@ def test_the_workbook(app: FastAPI, client: TestClient, sign_in: Any, marked: Wo
     ]  # fmt: skip
     assert [line[6] for line in body] == [100, 60, 40, 0, "", "", 100, 60]
     assert all(isinstance(line[10], str) for line in body)
+    assert "复核人：尚未公布，仅供复核" in rows[-2][0]
 
 
 def test_correcting_and_publishing_by_hand(

@@ -84,6 +84,8 @@ def test_postgresql_backup_and_restore(postgresql_server: str, tmp_path: Path, c
     made = backup.backup(Settings(data_dir=tmp_path, database_url=source), tmp_path / "backups", NOW, with_keys=False)
     backup.restore(Settings(data_dir=tmp_path / "b", database_url=target), made)
     restored = connect(target)
+    with pytest.raises(BackupError, match=r"database backup_target holds .* tables: restore into an empty one"):
+        backup.restore(Settings(data_dir=tmp_path / "c", database_url=target), made)
     with restored.read.connect() as connection:
         assert connection.execute(text("SELECT subject FROM audit_row")).scalars().all() == ["n:1"]
         assert triggers.missing(connection, alltables.APPEND_ONLY) == []

@@ -94,6 +94,43 @@ def test_an_unknown_setting_is_named(jikao: CliRunner, monkeypatch: pytest.Monke
     assert "Did you mean JIKAO_PORT?" in " ".join(said.split())
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("PORT", "many", "JIKAO_PORT: write a whole number, not 'many'"),
+        ("PORT", "70000", "JIKAO_PORT: write 65535 or less, not '70000'"),
+        ("SESSION_HOURS", "0", "JIKAO_SESSION_HOURS: write 1 or more, not '0'"),
+        ("BEHIND_TLS", "perhaps", "JIKAO_BEHIND_TLS: write true or false, not 'perhaps'"),
+        ("LANGUAGE", "fr", "JIKAO_LANGUAGE: write 'zh_CN' or 'en', not 'fr'"),
+    ],
+)
+def test_an_odd_setting_says_what_to_write(
+    jikao: CliRunner, monkeypatch: pytest.MonkeyPatch, name: str, value: str, sentence: str
+) -> None:
+    monkeypatch.setenv(f"JIKAO_{name}", value)
+    assert run(jikao, "migrate") == (1, f"{sentence}\n")
+
+
+def test_a_backup_goes_into_the_data_folder(jikao: CliRunner, tmp_path: Path) -> None:
+    assert run(jikao, "migrate")[0] == 0
+    assert run(jikao, "backup")[0] == 0
+    assert [path.parent for path in tmp_path.rglob("manifest.json")] == list((tmp_path / "data" / "backups").glob("jikao-*"))
+
+
+def test_the_story_of_an_item_that_has_none(jikao: CliRunner) -> None:
+    bank = ("--bank", "DG4", "--as", "bank")
+    for command in (
+        ("migrate",),
+        SETUP,
+        PEOPLE,
+        ("import", str(CONTENT / "syllabus.xlsx"), "--syllabus", *bank),
+        ("import", str(CONTENT / "items.xlsx"), *bank, "--figures", str(CONTENT / "figures")),
+    ):
+        assert run(jikao, *command)[0] == 0
+    assert run(jikao, "ledger", "1") == (0, "Item 1 was never reserved: it is free.\n")
+    assert run(jikao, "ledger", "9999") == (1, "There is no item 9999.\n")
+
+
 def test_a_log_that_cannot_be_written_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     class Full:
         def write(self, _text: str) -> int:

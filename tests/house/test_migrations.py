@@ -38,6 +38,19 @@ def test_the_revisions_are_what_alembic_says(dbs: Databases, tmp_path: Path) -> 
     never.dispose()
 
 
+def test_a_revision_that_alembic_writes_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(migrations.VERSIONS.parent))
+    config.set_main_option("version_locations", f"{migrations.VERSIONS} {tmp_path}")
+    config.set_main_option("path_separator", "space")
+    revision = ScriptDirectory.from_config(config).generate_revision("9999", "next", version_path=str(tmp_path))
+    assert revision is not None
+    for path in migrations.VERSIONS.glob("*.py"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    monkeypatch.setattr(migrations, "VERSIONS", tmp_path)
+    assert migrations.newest() == "9999"
+
+
 def test_an_empty_database_is_not_served(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'empty.db'}"
     create_engine(url).connect().close()

@@ -47,7 +47,7 @@ class Desk:
 
     def close(self) -> None:
         self.context.close()
-        assert self.errors == []
+        assert self.errors == [], "\n".join(self.errors)
 
 
 def rows_of(source: Path | bytes) -> list[list[Any]]:

@@ -230,3 +230,4 @@ def printed(desk: Desk, exam: int, folder: Path) -> None:
         else:
             assert cells[-1] == total
     assert "成绩汇总表" in text
+    assert "尚未公布" not in text
