@@ -59,7 +59,7 @@ def serve(
 
     settings = load(workers=workers, tls_cert=tls_cert, tls_key=tls_key)
     logs.configure(settings.log_level)
-    migrations.must_be_current(settings.url)
+    migrations.must_be_current(settings.url, durable=True)
     if settings.tls_cert and settings.tls_key:
         due = tls.check(settings.tls_cert, settings.tls_key, SystemClock().now())
         if due:
@@ -67,7 +67,6 @@ def serve(
     if settings.workers == 1:
         from server.app import create_app
 
-        commands.check_one(settings)
         serving.serve(create_app(settings), settings, ready=f"Jikao serves on {settings.origin}")
         return
     commands.check_many(settings, say)

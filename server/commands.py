@@ -15,7 +15,7 @@ from itembank.tables import Bank
 from server.audit import trail
 from server.auth import permissions, staff
 from server.auth.staff import Staff
-from server.db import Databases, check_durable, lacks_connections, make_engine, reading, transaction
+from server.db import Databases, lacks_connections, make_engine, reading, transaction
 from server.grading import results
 from server.grading.summary_xlsx import workbook
 from server.keyring import Keyring
@@ -39,20 +39,10 @@ class Here(Protocol):
         """The time."""
 
 
-def check_one(settings: Settings) -> None:
-    """Before one process serves: raises `NotDurable`."""
-    engine = make_engine(settings.url, read_only=True)
-    try:
-        check_durable(engine)
-    finally:
-        engine.dispose()
-
-
 def check_many(settings: Settings, say: Callable[[str], None]) -> None:
-    """Before several processes serve: raises `NotDurable`; says what they lack and do without."""
+    """Before several processes serve: says what they lack and do without."""
     engine = make_engine(settings.url, read_only=True)
     try:
-        check_durable(engine)
         lacking = lacks_connections(engine, settings.workers)
     finally:
         engine.dispose()

@@ -66,6 +66,7 @@ def serve(
     config = uvicorn.Config(
         app,
         http=protocol_for(app.state.candidate_api),
+        ws="none",  # nothing here speaks it, and its library takes a twentieth of a second to load
         host=settings.host,
         port=settings.port,
         log_level="warning",

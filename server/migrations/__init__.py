@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.engine import make_url
 
-from server.db import make_engine
+from server.db import check_durable, make_engine
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -64,8 +64,11 @@ def upgrade(url: str) -> list[str]:
         engine.dispose()
 
 
-def must_be_current(url: str) -> None:
-    """Raise `MigrationError` unless the database is at the newest revision."""
+def must_be_current(url: str, *, durable: bool = False) -> None:
+    """Raise `MigrationError` unless the database is at the newest revision; with `durable` also `NotDurable`.
+
+    On one connection: each further one is time in which nobody is served.
+    """
     path = make_url(url).database
     if url.startswith("sqlite") and (not path or not Path(path).exists()):  # looking must not make the file
         raise MigrationError(f"There is no database at {path or url} yet: run jikao migrate")
@@ -73,6 +76,8 @@ def must_be_current(url: str) -> None:
     try:
         with engine.connect() as connection:
             found = revision_of(connection)
+        if durable:
+            check_durable(engine)
     finally:
         engine.dispose()
     if found != newest():
