@@ -242,6 +242,7 @@ def ledger(item: Annotated[int, typer.Argument(help="Number of the item.")]) -> 
     """Tell the story of an item's use: reserved, burned, released, by which form."""
     from rich.table import Table
 
+    from itembank.errors import NotFound
     from itembank.tables import Item
     from server.bank import ledger_view
 
@@ -249,10 +250,10 @@ def ledger(item: Annotated[int, typer.Argument(help="Number of the item.")]) -> 
     pages.language.set("en")
     with db.reading(here.dbs) as session:
         if session.get(Item, item) is None:
-            raise commands.CommandError(f"There is no item {item}.")
+            raise NotFound("item", item)
         story = ledger_view.story(session, item)
     if not story:
-        say(f"Item {item} was never reserved: it is free.")
+        say(f"Item {item} was never reserved.")
         return
     table = Table("when", "state", "what")
     for line in story:

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 import structlog
+from sqlalchemy import create_engine
 from typer.testing import CliRunner
 
 from server import cli, logs
 from server.demo.bank import CONTENT
+from tests import postgresql
 
 ENVIRONMENT = {"JIKAO_PASSWORD": "correct-horse-9"}
 PEOPLE = ["person", "add", "bank", "--name", "周", "--role", "bank_manager"]
@@ -42,6 +44,8 @@ def test_from_nothing_to_a_batch_that_waits(jikao: CliRunner) -> None:
     code, said = run(jikao, *items)
     assert code == 1
     assert "was imported into DG4 before" in said
+    assert run(jikao, "ledger", "1") == (0, "Item 1 was never reserved.\n")
+    assert run(jikao, "ledger", "9999") == (1, "There is no item with the number 9999.\n")
 
 
 @pytest.mark.parametrize(
@@ -117,18 +121,19 @@ def test_a_backup_goes_into_the_data_folder(jikao: CliRunner, tmp_path: Path) ->
     assert [path.parent for path in tmp_path.rglob("manifest.json")] == list((tmp_path / "data" / "backups").glob("jikao-*"))
 
 
-def test_the_story_of_an_item_that_has_none(jikao: CliRunner) -> None:
-    bank = ("--bank", "DG4", "--as", "bank")
-    for command in (
-        ("migrate",),
-        SETUP,
-        PEOPLE,
-        ("import", str(CONTENT / "syllabus.xlsx"), "--syllabus", *bank),
-        ("import", str(CONTENT / "items.xlsx"), *bank, "--figures", str(CONTENT / "figures")),
-    ):
-        assert run(jikao, *command)[0] == 0
-    assert run(jikao, "ledger", "1") == (0, "Item 1 was never reserved: it is free.\n")
-    assert run(jikao, "ledger", "9999") == (1, "There is no item 9999.\n")
+def test_a_careless_database_is_not_served(
+    jikao: CliRunner, monkeypatch: pytest.MonkeyPatch, postgresql_server: str, postgresql_template: str
+) -> None:
+    url = postgresql.create_database(postgresql_server, "careless", postgresql_template)
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("ALTER DATABASE careless SET synchronous_commit = off")
+    engine.dispose()
+    monkeypatch.setenv("JIKAO_DATABASE_URL", url)
+    code, said = run(jikao, "serve")
+    assert code == 1
+    assert said == "PostgreSQL runs with synchronous_commit = off: an acknowledged answer could be lost; set it to on\n"
+    postgresql.drop_database(postgresql_server, "careless")
 
 
 def test_a_log_that_cannot_be_written_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,9 +10,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
 from server import alltables, migrations
-from server.db import Databases, NotDurable
+from server.db import Databases
 from server.migrations import MigrationError
-from tests import postgresql
 
 
 def test_migrations_and_tables_agree(dbs: Databases) -> None:
@@ -50,18 +49,6 @@ def test_a_revision_that_alembic_writes_is_read(tmp_path: Path, monkeypatch: pyt
         (tmp_path / path.name).write_bytes(path.read_bytes())
     monkeypatch.setattr(migrations, "VERSIONS", tmp_path)
     assert migrations.newest() == "9999"
-
-
-def test_a_careless_database_is_not_served(postgresql_server: str, postgresql_template: str) -> None:
-    url = postgresql.create_database(postgresql_server, "careless", postgresql_template)
-    engine = create_engine(url)
-    with engine.begin() as connection:
-        connection.exec_driver_sql("ALTER DATABASE careless SET synchronous_commit = off")
-    engine.dispose()
-    migrations.must_be_current(url)
-    with pytest.raises(NotDurable, match="synchronous_commit = off"):
-        migrations.must_be_current(url, durable=True)
-    postgresql.drop_database(postgresql_server, "careless")
 
 
 def test_an_empty_database_is_not_served(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def test_score_summary_is_printed_and_audited(
     answer = client.get(f"/records/{exam_id}/score-summary.pdf")
     assert answer.headers["content-type"] == "application/pdf"
     (page,) = text_of(answer.content, tmp_path)
-    for words in ("合格86.5", "不合格0", "缺考", "违纪作废", "系统阅卷复核：人员"):
+    for words in ("合格86.5", "不合格0", "缺考", "违纪作废", "系统阅卷复核：人员", "尚未公布，仅供复核"):
         assert words in page, words
     with transaction(app.state.dbs) as db:
         about = {"exam_session_id": exam_id, "no": 1, "institution_id": where.institution_id, "run_no": 1}
@@ -66,6 +66,7 @@ def test_score_summary_is_printed_and_audited(
         db.add(Publication(**about, **people, **times, contact="0575", decision="approved"))  # type: ignore[arg-type]
     (page,) = text_of(client.get(f"/records/{exam_id}/score-summary.pdf").content, tmp_path)
     assert "复核：赵敏、钱程" in page
+    assert "尚未公布" not in page
     with reading(app.state.dbs) as db:
         rows = db.exec(select(AuditRow).where(AuditRow.verb == "record.printed")).all()
     assert [row.detail["form"] for row in rows] == ["score-summary", "score-summary"]
