@@ -2,6 +2,7 @@
 
 import io
 import re
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -9,9 +10,11 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from python_calamine import CalamineWorkbook
 
-from server import jobs
+from server import commands, jobs
+from server.auth import staff
+from server.auth.tables import Person
 from server.clock import FakeClock
-from server.db import transaction
+from server.db import reading, transaction
 from server.grading import work
 from server.keyring import Keyring
 from server.registry.tables import Entry
@@ -112,6 +115,18 @@ def test_one_candidate(app: FastAPI, client: TestClient, sign_in: Any, marked: W
     assert "not a 0" in client.get(url(marked, "/candidates/5")).text
     assert "not a 0" in client.get(url(marked, "/candidates/6")).text
     assert "This page was opened" in client.get(url(marked, "/candidates/3")).text
+
+
+def test_the_command_s_workbook_is_the_page_s(
+    app: FastAPI, client: TestClient, sign_in: Any, marked: World, clock: FakeClock, keyring: Keyring
+) -> None:
+    signed = sign_in("results_officer", institution_id=marked.institution_id)
+    with reading(app.state.dbs) as db:
+        who = staff.staff_of(db, db.get_one(Person, signed.person_id))
+    here: Any = SimpleNamespace(dbs=app.state.dbs, keyring=keyring, now=clock.now)
+    page, command = client.get(url(marked, "/summary.xlsx")).content, commands.results_xlsx(here, marked.exam_session_id, who)
+    cells = [CalamineWorkbook.from_filelike(io.BytesIO(one)).get_sheet_by_index(0).to_python() for one in (page, command)]
+    assert cells[0] == cells[1]
 
 
 def test_the_workbook(app: FastAPI, client: TestClient, sign_in: Any, marked: World) -> None:
